@@ -1,0 +1,23 @@
+"""Tokens: who signed them, what they say, and the one answer to those that cannot be trusted."""
+
+from __future__ import annotations
+
+from .bearer import bearer_token
+from .claims import Claims
+from .keys import KeySource, StaticKeys
+from .mint import mint_token, sign
+from .refusal import InvalidToken
+from .rules import TokenRules
+from .verifier import TokenVerifier
+
+__all__ = [
+    "Claims",
+    "InvalidToken",
+    "KeySource",
+    "StaticKeys",
+    "TokenRules",
+    "TokenVerifier",
+    "bearer_token",
+    "mint_token",
+    "sign",
+]

@@ -1,0 +1,46 @@
+"""Configuration: `fraiseql.toml` and the environment, read once into frozen objects.
+
+The way of a file: `toml` (text to tables) with `lines` (where each key stands), `interpolate`
+(`${NAME}`), `rules` (one value), `reading` (one section), `keys` and `checks` (one key against
+another), `model` (the whole), `load` (the ways in).
+"""
+
+from __future__ import annotations
+
+from .load import load_config, parse_config, with_overrides
+from .model import Config
+from .secret import Secret, SecretUrl, redact_url
+from .sections import (
+    ALGORITHMS,
+    Auth,
+    Database,
+    Graphql,
+    Multitenancy,
+    Pooler,
+    Project,
+    Routing,
+    Server,
+    StartupCheck,
+    Strategy,
+)
+
+__all__ = [
+    "ALGORITHMS",
+    "Auth",
+    "Config",
+    "Database",
+    "Graphql",
+    "Multitenancy",
+    "Pooler",
+    "Project",
+    "Routing",
+    "Secret",
+    "SecretUrl",
+    "Server",
+    "StartupCheck",
+    "Strategy",
+    "load_config",
+    "parse_config",
+    "redact_url",
+    "with_overrides",
+]

@@ -1,0 +1,176 @@
+"""Every section and key of `fraiseql.toml`, with its type, its default and its rule.
+
+A key whose type is `bool` or a `Literal` needs no rule of its own. `None` means "not given".
+The meaning of each key stands in docs/reference/configuration.md, which a test compares with
+this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from .duration import duration, duration_ms
+from .rules import choice, many, matching, number, whole, words
+from .secret import Secret, SecretUrl
+from .secret_rules import database_url, secret_text, web_url
+
+__all__ = [
+    "ALGORITHMS",
+    "Auth",
+    "Database",
+    "Graphql",
+    "Multitenancy",
+    "Pooler",
+    "Project",
+    "Routing",
+    "Server",
+    "StartupCheck",
+    "Strategy",
+]
+
+Strategy = Literal["row", "schema", "database"]
+Pooler = Literal["none", "session", "transaction"]
+StartupCheck = Literal["enforce", "warn", "off"]
+
+ALGORITHMS = (
+    *("HS256", "HS384", "HS512"),
+    *("RS256", "RS384", "RS512", "ES256", "ES384", "ES512"),
+    *("PS256", "PS384", "PS512", "EdDSA"),
+)
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,62}"
+_claim = matching(
+    r"[^\x00-\x20\x7f.]+(?:\.[^\x00-\x20\x7f.]+)*", "the name of a claim, or a dotted path to one"
+)
+_table = matching(rf"{_NAME}(?:\.{_NAME})?", 'the name of a table, or "schema.table"')
+_algorithm = choice(
+    *ALGORITHMS, refused={"none": "An unsigned token proves nothing about its bearer"}
+)
+_count = whole(1, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`[project]`: what the service is called."""
+
+    name: Annotated[str, words()] = "fraiseql"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """`[database]`: how to reach PostgreSQL; the timeouts are in seconds unless named otherwise."""
+
+    url: Annotated[SecretUrl | None, database_url] = None
+    admin_url: Annotated[SecretUrl | None, database_url] = None
+    pool_size: Annotated[int, whole(1, 10_000)] = 10
+    max_overflow: Annotated[int, whole(0, 10_000)] = 5
+    pool_timeout: Annotated[float, number(3600)] = 5.0
+    pooler: Pooler = "none"
+    listen_url: Annotated[SecretUrl | None, database_url] = None
+    statement_timeout: Annotated[str, duration] = "10s"
+    replica_urls: Annotated[tuple[SecretUrl, ...], many(database_url)] = ()
+
+    @property
+    def statement_timeout_ms(self) -> int:
+        """`statement_timeout` in milliseconds, PostgreSQL's own unit."""
+        return duration_ms(self.statement_timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`[server]`: where `fraiseql-strawberry serve` listens; port 0 takes any free one."""
+
+    host: Annotated[str, matching(r"[A-Za-z0-9._:%-]{1,255}", "a host name or address")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, whole(0, 65_535)] = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """`[auth]`: how tokens are verified; `leeway` and `max_lifetime` are in seconds."""
+
+    secret: Annotated[Secret | None, secret_text] = None
+    secrets: Annotated[tuple[Secret, ...], many(secret_text)] = ()
+    public_key: Annotated[
+        str | None, matching(r"(?s:.{1,65536})", "a PEM public key or the path of one")
+    ] = None
+    jwks_url: Annotated[str | None, web_url] = None
+    algorithms: Annotated[tuple[str, ...], many(_algorithm)] = ("HS256",)
+    issuer: Annotated[str | None, words()] = None
+    audience: Annotated[tuple[str, ...], many(words(), or_one=True)] = ()
+    leeway: Annotated[int, whole(0, 600)] = 30
+    max_lifetime: Annotated[int, whole(1, 315_360_000)] = 86_400
+    tenant_claim: Annotated[str, _claim] = "tenant_id"
+    tenants_claim: Annotated[str, _claim] = "tenants"
+    user_claim: Annotated[str, _claim] = "sub"
+    scope_claim: Annotated[str, _claim] = "scope"
+    admin_scopes: Annotated[tuple[str, ...], many(words())] = ("admin:tenants",)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is a key to verify tokens with."""
+        return bool(self.verifying_secrets or self.public_key or self.jwks_url)
+
+    @property
+    def verifying_secrets(self) -> tuple[Secret, ...]:
+        """Every HMAC secret that a token may be signed with."""
+        return self.secrets or ((self.secret,) if self.secret else ())
+
+    @property
+    def signing_secret(self) -> Secret | None:
+        """The HMAC secret that new tokens are signed with: the first one."""
+        return self.verifying_secrets[0] if self.verifying_secrets else None
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """`[multitenancy.routing]`: where the database of each tenant is written down."""
+
+    registry_url: Annotated[SecretUrl | None, database_url] = None
+    registry_table: Annotated[str, _table] = "tenant_databases"
+    refresh_seconds: Annotated[float, number(86_400)] = 60.0
+    max_connections: Annotated[int, _count] = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Multitenancy:
+    """`[multitenancy]`: how tenants are told apart and kept apart."""
+
+    enabled: bool = True
+    strategy: Strategy = "row"
+    tenant_header: Annotated[
+        str, matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", "the name of an HTTP header")
+    ] = "X-Tenant-ID"
+    trust_header: bool = False
+    id_type: Literal["uuid", "slug"] = "uuid"
+    setting: Annotated[
+        str, matching(rf"{_NAME}(?:\.{_NAME})+", 'a PostgreSQL setting such as "app.tenant_id"')
+    ] = "app.tenant_id"
+    schema_template: Annotated[
+        str,
+        matching(
+            r"[A-Za-z_][A-Za-z0-9_]*\{id\}[A-Za-z0-9_]*",
+            'letters, digits and _ around one {id}, such as "tenant_{id}"',
+        ),
+    ] = "tenant_{id}"
+    shared_schemas: Annotated[tuple[str, ...], many(matching(_NAME, "the name of a schema"))] = ()
+    tenants_table: Annotated[str | None, _table] = None
+    startup_check: StartupCheck = "enforce"
+    routing: Routing = field(default_factory=Routing)
+
+
+@dataclass(frozen=True, slots=True)
+class Graphql:
+    """`[graphql]`: what an operation may ask for."""
+
+    ide: bool = True
+    introspection: bool = True
+    max_depth: Annotated[int, whole(1, 1000)] = 10
+    max_aliases: Annotated[int, whole(0, 10_000)] = 30
+    max_tokens: Annotated[int, _count] = 2000
+    fast_lane: bool = True
+    max_limit: Annotated[int, _count] = 1000
+    max_body_bytes: Annotated[int, whole(1, 1_000_000_000)] = 1_000_000
+    max_cost: Annotated[int, whole(1, 1_000_000_000)] = 100_000

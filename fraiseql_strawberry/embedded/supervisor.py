@@ -1,0 +1,75 @@
+"""Runs one PostgreSQL, and stops it as soon as whoever asked for it is gone.
+
+A script of its own, started by its path and made of the standard library only, in a session of
+its own, where a terminal's Ctrl-C does not reach it. The launcher holds the other end of its
+standard input: however the launcher ends, kill -9 included, the kernel closes that end.
+
+Its one argument is a JSON object: `command`, `options` (further arguments of `Popen`), `lock`
+(a file descriptor that locks the data directory for as long as any process has it open) and
+`remove` (a folder that goes when the server has).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+__all__ = ["main"]
+
+# A signal, and for how many seconds its effect is waited for: fast shutdown, then immediate.
+_STEPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, None))
+_PR_SET_PDEATHSIG = 1
+
+
+def main(order: dict[str, Any]) -> int:
+    """Run the server until it ends, or until standard input does; returns its exit code."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def die_with_supervisor() -> None:
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+    server = subprocess.Popen(
+        order["command"],
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        cwd="/",
+        env={"PATH": os.defpath, "LC_ALL": "C"},  # no secrets of the application's environment
+        pass_fds=[order["lock"]],
+        preexec_fn=die_with_supervisor,  # safe: there is one thread yet
+        **order["options"],
+    )
+    os.close(order["lock"])
+    signal.signal(signal.SIGTERM, lambda *_: server.send_signal(signal.SIGINT))
+    launcher = threading.Thread(target=_stop_with_launcher, args=[server], daemon=True)
+    launcher.start()
+    with contextlib.suppress(BrokenPipeError):  # the launcher has died; the thread sees to it
+        os.write(1, b"%d\n" % server.pid)
+    code = server.wait()
+    os.close(1)  # tells the launcher, who may read the log until it asks for the end
+    launcher.join()
+    shutil.rmtree(order["remove"])
+    return code
+
+
+def _stop_with_launcher(server: subprocess.Popen[bytes]) -> None:
+    os.read(0, 1)  # a byte asks for the end; no byte means that the launcher has died
+    for number, seconds in _STEPS:
+        server.send_signal(number)
+        try:
+            server.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[1])))

@@ -1,0 +1,159 @@
+"""FastAPI: a session as a route's parameter, error bodies, and the scope of each request."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+from uuid import uuid4
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .errors import SetupError, TenancyError, UsageError
+from .runtime import Runtime
+from .scope import RequestScope, enter_scope
+
+__all__ = [
+    "CurrentTenant",
+    "ScopeMiddleware",
+    "SessionMarker",
+    "SyncTenantSession",
+    "TenantSession",
+    "answer_error",
+    "runtime_of",
+    "scope_of",
+]
+
+_log = logging.getLogger("fraiseql_strawberry")
+
+_SCOPE = "fraiseql_scope"
+_RUNTIME = "fraiseql_tenancy"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMarker:
+    """Marks the annotations that are tenant sessions, for resolvers."""
+
+    sync: bool
+
+
+def runtime_of(connection: HTTPConnection) -> Runtime:
+    """The tenancy of the app that serves a request.
+
+    Raises:
+        SetupError: When the app has none.
+    """
+    runtime = getattr(connection.app.state, _RUNTIME, None)
+    if not isinstance(runtime, Runtime):
+        raise SetupError(
+            "this app has no tenancy: call tenancy.install(app), or FastAPI(lifespan=tenancy.lifespan)"
+        )
+    return runtime
+
+
+def set_runtime(app: Any, runtime: Runtime) -> None:
+    """Tell an app which tenancy is its own; a second one is refused.
+
+    Raises:
+        SetupError: When the app has another one already.
+    """
+    existing = getattr(app.state, _RUNTIME, None)
+    if existing is not None and existing is not runtime:
+        raise SetupError("this app already has another tenancy; one app serves one")
+    setattr(app.state, _RUNTIME, runtime)
+
+
+def scope_of(asgi: Scope) -> RequestScope:
+    """The request's scope; made on first sight."""
+    state = asgi.setdefault("state", {})
+    scope = state.get(_SCOPE)
+    if scope is None:
+        scope = state[_SCOPE] = RequestScope()
+    return cast(RequestScope, scope)
+
+
+@asynccontextmanager
+async def resolved(connection: HTTPConnection) -> AsyncIterator[tuple[Runtime, RequestScope]]:
+    """The runtime and the resolved scope of a request, ambient for the block."""
+    runtime, scope = runtime_of(connection), scope_of(connection.scope)
+    await runtime.resolve(scope, connection.scope["headers"])
+    with enter_scope(scope):
+        yield runtime, scope
+
+
+async def _tenant_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    async with resolved(connection) as (runtime, _), runtime.session() as session:
+        yield session
+
+
+async def _sync_tenant_session(connection: HTTPConnection) -> AsyncIterator[Session]:
+    async with resolved(connection) as (runtime, _), runtime.session() as session:
+        yield session.sync_session
+
+
+async def _current_tenant(connection: HTTPConnection) -> str:
+    async with resolved(connection) as (runtime, scope):
+        tenant_id = scope.require_tenant()
+        await runtime.admit(tenant_id)
+        return tenant_id
+
+
+# scope="function": the code after `yield` runs before the response is sent. Otherwise the client
+# reads 200, and the commit then fails (SECURITY.md, the seven, 1).
+TenantSession = Annotated[
+    AsyncSession, Depends(_tenant_session, scope="function"), SessionMarker(sync=False)
+]
+SyncTenantSession = Annotated[
+    Session, Depends(_sync_tenant_session, scope="function"), SessionMarker(sync=True)
+]
+CurrentTenant = Annotated[str, Depends(_current_tenant)]
+
+
+class ScopeMiddleware:
+    """Puts a `RequestScope` in place around the whole ASGI call.
+
+    So streaming bodies and background tasks find the tenant, and nothing of it outlives the
+    request, whatever runs the app.
+
+    Args:
+        app: The next ASGI application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        with enter_scope(scope_of(scope)):
+            await self.app(scope, receive, send)
+
+
+def public_error(error: TenancyError) -> dict[str, Any]:
+    """The body for a client; an error of the application's own making is masked and logged.
+
+    The id in the masked body stands in the log too.
+    """
+    if error.status != 500:
+        if error.hint:
+            _log.info("%s: %s", error.code, error.hint)
+        return error.body()
+    reference = str(uuid4())
+    _log.error("internal error %s: %s", reference, error, exc_info=error)
+    return UsageError(extensions={"id": reference}).body()
+
+
+async def answer_error(request: Request, error: Exception) -> JSONResponse:
+    """FastAPI's exception handler for `TenancyError`: the error table's status and body."""
+    known = cast(TenancyError, error)
+    headers = {**known.headers, "Cache-Control": "no-store"}
+    return JSONResponse(public_error(known), status_code=known.status, headers=headers)

@@ -1,0 +1,1 @@
+"""GraphQL: decorators over Strawberry, the extension, the router, and the compiled lanes."""

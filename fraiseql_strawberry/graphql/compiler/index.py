@@ -1,0 +1,328 @@
+"""What a Strawberry schema says of each field: a column, rows of a source, or code of the user's."""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import strawberry
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+)
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.base import StrawberryObjectDefinition, get_object_definition
+from strawberry.types.field import StrawberryField
+from strawberry.types.private import is_private
+
+from ...errors import SchemaError
+from ...sql.scalars import Scalar
+from ...sql.source import Relation, Source, SourceQuery
+from ..definition import OPERATION, Operation
+from ..relation import RelationField
+from ..scalars import scalar_kind
+from .python_scalars import scalar_of_annotation
+
+__all__ = [
+    "SOURCE",
+    "Argument",
+    "Attribute",
+    "Leaf",
+    "ObjectIndex",
+    "Opaque",
+    "Related",
+    "Root",
+    "SchemaIndex",
+]
+
+SOURCE = "__fraiseql_source__"
+"""Where a decorated class keeps its source."""
+
+_DEFINITION = "strawberry-definition"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A GraphQL argument: its name in Python, and its type and default in graphql-core."""
+
+    python_name: str
+    definition: GraphQLArgument
+
+
+Arguments = Mapping[str, Argument]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A field whose value is a column.
+
+    Args:
+        python_name: The attribute, and the column.
+        scalar: How the fast lane writes it; None where only the user's own scalar knows.
+        nullable: Whether it may be null.
+    """
+
+    python_name: str
+    scalar: Scalar | None
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A field whose value is rows of another source."""
+
+    relation: Relation
+    target: str
+    many: bool
+    nullable: bool
+    arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root field that reads a source."""
+
+    query: SourceQuery
+    target: str
+    many: bool
+    nullable: bool
+    arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A field that only Strawberry can resolve, and why."""
+
+    reason: str
+
+
+FieldIndex = Leaf | Related | Root | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of a class that is stored in a column.
+
+    Args:
+        scalar: How its column's JSON becomes its Python value; None to go by the column's type.
+        required: Whether the class has no default for it.
+    """
+
+    scalar: Scalar | None
+    required: bool
+
+
+class ObjectIndex:
+    """One object type of the schema."""
+
+    def __init__(self, index: SchemaIndex, type_: GraphQLObjectType) -> None:
+        self._index = index
+        self.name = type_.name
+        self.type = type_
+        definition = type_.extensions.get(_DEFINITION)
+        self.definition = (
+            definition if isinstance(definition, StrawberryObjectDefinition) else None
+        )
+
+    @property
+    def cls(self) -> builtins.type[Any]:
+        """The decorated class."""
+        assert self.definition is not None
+        return self.definition.origin
+
+    @cached_property
+    def source(self) -> Source | None:
+        """The source that the class was decorated with; subclasses do not inherit it."""
+        return vars(self.cls).get(SOURCE) if self.definition else None
+
+    @cached_property
+    def fields(self) -> Mapping[str, FieldIndex]:
+        """What each GraphQL field is."""
+        return {name: self._field(name, field) for name, field in self.type.fields.items()}
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Attribute]:
+        """The attributes that rows fill: fields without code, and private ones."""
+        found: dict[str, Attribute] = {}
+        declared = {field.python_name: field for field in self.definition.fields} if self.definition else {}
+        for plain in dataclasses.fields(self.cls):
+            field = declared.get(plain.name)
+            if field is None and not isinstance(plain, StrawberryField):
+                annotation = _evaluated(plain.type, self.cls)
+            elif field is not None and type(field) is StrawberryField and not field.base_resolver:
+                annotation = field.type
+            else:
+                continue
+            if get_object_definition(_innermost(annotation)) is None:
+                required = (
+                    plain.default is dataclasses.MISSING
+                    and plain.default_factory is dataclasses.MISSING
+                )
+                found[plain.name] = Attribute(scalar_of_annotation(annotation), required)
+        return found
+
+    def scalar_of(self, column: str) -> Scalar | None:
+        """The scalar of the attribute that a column fills, if one does."""
+        attribute = self.attributes.get(column) if self.definition else None
+        return attribute.scalar if attribute else None
+
+    def _field(self, name: str, field: GraphQLField) -> FieldIndex:
+        declared = field.extensions.get(_DEFINITION)
+        reason = self._obstacle(name, declared)
+        if reason is not None:
+            return Opaque(reason)
+        type_, nullable, depth, item_nullable = _unwrapped(field.type)
+        operation = declared.metadata.get(OPERATION)
+        if isinstance(operation, Operation):
+            if not isinstance(type_, GraphQLObjectType) or depth > 1:
+                return Opaque(f"{self.name}.{name} is no object or list of objects")
+            source = cast(SourceQuery, operation.source)
+            return Root(source, type_.name, depth == 1, nullable, _arguments(field))
+        if isinstance(declared, RelationField):
+            if not isinstance(type_, GraphQLObjectType) or depth > 1:
+                return Opaque(f"{self.name}.{name} is no object or list of objects")
+            return Related(
+                declared.relation, type_.name, depth == 1, nullable, _arguments(field)
+            )
+        if isinstance(type_, (GraphQLScalarType, GraphQLEnumType)):
+            scalar = self._index.scalar(type_, depth, item_nullable)
+            return Leaf(declared.python_name, scalar, nullable)
+        return Opaque(f"{self.name}.{name} is an object without a relation")
+
+    def _obstacle(self, name: str, field: Any) -> str | None:
+        """What of the user's stands between a column and the response."""
+        if not isinstance(field, StrawberryField):
+            return f"{self.name}.{name} is not a Strawberry field"
+        if field.permission_classes:
+            return f"{self.name}.{name} has a permission class"
+        if field.extensions:
+            return f"{self.name}.{name} has a field extension"
+        operation = field.metadata.get(OPERATION)
+        if isinstance(operation, Operation):
+            if operation.kind != "query" or operation.source is None:
+                return f"{self.name}.{name} has a resolver"
+            return f"{self.name}.{name} needs a scope" if operation.scopes else None
+        if type(field) is RelationField:
+            return None
+        if field.base_resolver is not None or type(field) is not StrawberryField:
+            return f"{self.name}.{name} has a resolver"
+        if not self._index.default_resolver_is_getattr:
+            return "the schema has a default resolver of its own"
+        return None
+
+
+class SchemaIndex:
+    """What the compiler knows of a schema; made once, filled as types are asked for.
+
+    Args:
+        schema: The Strawberry schema, ours or hand-written.
+        scalars: GraphQL names of the user's own scalars whose text is that of a kind in
+            `sql.scalars`: `{"Slug": "string"}`.
+    """
+
+    def __init__(self, schema: strawberry.Schema, scalars: Mapping[str, str] | None = None) -> None:
+        self.schema: GraphQLSchema = schema._schema  # pyright: ignore[reportPrivateUsage]
+        self.default_resolver_is_getattr = schema.config.default_resolver is getattr
+        self._declared_scalars = dict(scalars or {})
+        self._objects: dict[str, ObjectIndex] = {}
+
+    def object(self, name: str) -> ObjectIndex:
+        """The object type of that name."""
+        found = self._objects.get(name)
+        if found is None:
+            type_ = cast(GraphQLObjectType, self.schema.type_map[name])
+            found = self._objects[name] = ObjectIndex(self, type_)
+        return found
+
+    def object_of(self, cls: type[Any]) -> ObjectIndex:
+        """The object type that a class was decorated to.
+
+        Raises:
+            SchemaError: When the class is not in the schema.
+        """
+        for object_ in self.objects():
+            if object_.definition is not None and object_.cls is cls:
+                return object_
+        raise SchemaError(f"{cls.__name__} is no type of this schema")
+
+    def objects(self) -> Iterator[ObjectIndex]:
+        """All object types, without those of introspection."""
+        for name, type_ in self.schema.type_map.items():
+            if isinstance(type_, GraphQLObjectType) and not name.startswith("__"):
+                yield self.object(name)
+
+    def sources(self) -> frozenset[Source]:
+        """Every source that a decorator names, link tables too."""
+        found: set[Source | None] = set()
+        for object_ in self.objects():
+            found.add(object_.source)
+            for field in object_.fields.values():
+                if isinstance(field, Root):
+                    found.add(field.query.source)
+                elif isinstance(field, Related) and field.relation.through:
+                    found.add(field.relation.through.source)
+        return frozenset(source for source in found if source is not None)
+
+    def scalar(
+        self, type_: GraphQLScalarType | GraphQLEnumType, depth: int, item_nullable: bool
+    ) -> Scalar | None:
+        """How the fast lane writes a leaf; None for a scalar of the user's that is not declared."""
+        if isinstance(type_, GraphQLEnumType):
+            wrapped: Any = getattr(type_, "wrapped_cls", None)
+            if wrapped is None:
+                return None
+            members = tuple(
+                (name, wrapped(value.value).name, value.value) for name, value in type_.values.items()
+            )
+            return Scalar("enum", depth, item_nullable, members)
+        kind = self._declared_scalars.get(type_.name) or scalar_kind(type_)
+        return Scalar(kind, depth, item_nullable) if kind else None
+
+
+def _unwrapped(type_: Any) -> tuple[Any, bool, int, bool]:
+    """The named type, whether the field is nullable, how many lists, whether items are nullable."""
+    nullable = not isinstance(type_, GraphQLNonNull)
+    type_ = type_.of_type if not nullable else type_
+    depth, item_nullable = 0, False
+    while isinstance(type_, GraphQLList):
+        depth += 1
+        item: Any = type_.of_type
+        item_nullable = item_nullable or not isinstance(item, GraphQLNonNull)
+        type_ = item.of_type if isinstance(item, GraphQLNonNull) else item
+    return type_, nullable, depth, item_nullable
+
+
+def _arguments(field: GraphQLField) -> Arguments:
+    found: dict[str, Argument] = {}
+    for name, argument in field.args.items():
+        declared = argument.extensions.get(_DEFINITION)
+        python_name = declared.python_name if isinstance(declared, StrawberryArgument) else name
+        found[name] = Argument(python_name, argument)
+    return found
+
+
+def _evaluated(annotation: Any, cls: type[Any]) -> Any:
+    namespace = vars(sys.modules[cls.__module__])
+    try:
+        evaluated = StrawberryAnnotation(annotation, namespace=namespace).evaluate()
+    except NameError:
+        return None  # a name of a local scope: the column's type says what it is
+    return evaluated.__args__[0] if is_private(evaluated) else evaluated
+
+
+def _innermost(annotation: Any) -> Any:
+    while hasattr(annotation, "of_type"):
+        annotation = annotation.of_type
+    return annotation

@@ -1,0 +1,26 @@
+"""The bounds that compiled statements are held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the compiler needs to know of the configuration.
+
+    Args:
+        max_limit: The longest list a client may ask for, and the length where nothing is asked.
+        max_cost: The most rows that one operation may read, by its limits multiplied.
+        first_parameter: The number of a statement's first own parameter; `$1` is the tenant's.
+        max_shapes: How many statements are kept per operation or field; the oldest goes first.
+        max_fields: How many fields the standard lane keeps compiled.
+    """
+
+    max_limit: int = 1000
+    max_cost: int = 1_000_000
+    first_parameter: int = 2
+    max_shapes: int = 64
+    max_fields: int = 1000

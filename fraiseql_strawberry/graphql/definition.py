@@ -1,0 +1,71 @@
+"""What the decorators say of a root field, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from strawberry.types.field import StrawberryField
+
+from ..sql.source import SourceQuery
+
+__all__ = [
+    "OPERATION",
+    "MutationField",
+    "Operation",
+    "OperationField",
+    "QueryField",
+    "SessionParameter",
+]
+
+OPERATION = "fraiseql"
+"""Where a field's `metadata` keeps its `Operation`; copies of the field keep it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParameter:
+    """The argument of a resolver that is a tenant session."""
+
+    name: str
+    sync: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What the decorator said of a root field.
+
+    Args:
+        kind: "query" or "mutation".
+        tenant: Whether a tenant is needed; sign-up and log-in have none.
+        atomic: Whether the whole GraphQL operation is one transaction.
+        scopes: The scopes that the caller needs.
+        source: Where the rows come from; None for a field with a body.
+    """
+
+    kind: Literal["query", "mutation"]
+    tenant: bool = True
+    atomic: bool = False
+    scopes: frozenset[str] = frozenset()
+    source: SourceQuery | None = None
+
+
+class OperationField(StrawberryField):
+    """A Strawberry field that knows its `Operation` (kept in `metadata`, which copies keep)."""
+
+    @property
+    def operation(self) -> Operation:
+        """What the decorator said."""
+        return self.metadata[OPERATION]
+
+    @property
+    def source_query(self) -> SourceQuery | None:
+        """Where the rows come from; None for a field with a body."""
+        return self.operation.source
+
+
+class QueryField(OperationField):
+    """A root field of `Query`."""
+
+
+class MutationField(OperationField):
+    """A root field of `Mutation`."""

@@ -1,0 +1,205 @@
+"""Documents, parsed and validated once per text, with what each operation needs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+    validate,
+)
+from strawberry.types.field import StrawberryField
+
+from .definition import OperationField
+from .limits import Limits, check_limits
+
+__all__ = ["Document", "Documents", "OperationFacts"]
+
+_CAPACITY = 1000
+# A cached text is kept whole; longer ones are rare and would fill the memory.
+_MAX_CACHED_CHARACTERS = 20_000
+
+Rules = tuple[type[ASTValidationRule], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFacts:
+    """What the guards need to know of one operation of a document.
+
+    Args:
+        node: The operation.
+        name: Its name, or None.
+        type: "query", "mutation" or "subscription".
+        needs_tenant: Whether any of its root fields needs a tenant.
+        atomic: Whether it is one transaction.
+    """
+
+    node: OperationDefinitionNode
+    name: str | None
+    type: str
+    needs_tenant: bool
+    atomic: bool
+
+
+@dataclass(slots=True)
+class Document:
+    """A parsed document.
+
+    Args:
+        text: Its source.
+        node: The parsed document.
+        errors: What is wrong with it; empty for a valid one.
+        operations: Its operations, by name.
+    """
+
+    text: str
+    node: DocumentNode
+    errors: list[GraphQLError]
+    operations: dict[str | None, OperationFacts] = field(default_factory=dict[str | None, OperationFacts])
+
+    def operation(self, name: str | None) -> OperationFacts:
+        """The operation that a request names.
+
+        Raises:
+            GraphQLError: When there is none of that name, or several and the request names
+                none (the first one ran, in Strawberry's default).
+        """
+        if name is None and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        found = self.operations.get(name) if name is not None else None
+        if found is not None:
+            return found
+        known = ", ".join(sorted(name for name in self.operations if name)) or "none with a name"
+        if name is None:
+            raise GraphQLError(f"operationName is needed: the document has several operations ({known}).")
+        raise GraphQLError(f'There is no operation named "{name}" (there are: {known}).')
+
+
+class Documents:
+    """A bounded cache from document text to `Document`.
+
+    Args:
+        schema: The graphql-core schema to validate against.
+        limits: The bounds that are checked before validation.
+        introspection: Whether introspection is on.
+        capacity: How many documents are kept; the least recently used goes first.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        limits: Limits,
+        *,
+        introspection: bool = True,
+        capacity: int = _CAPACITY,
+    ) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._capacity = capacity
+        self._introspection = introspection
+        self._known: OrderedDict[tuple[str, Rules], Document] = OrderedDict()
+
+    def get(self, text: str, rules: Rules) -> Document:
+        """Parse and validate, or remember.
+
+        Args:
+            text: The document.
+            rules: The validation rules; the cache is keyed by them too, so rule classes that
+                are made anew for each request never hit (SECURITY.md, GraphQL).
+
+        Raises:
+            GraphQLError: When the text is no GraphQL document, or a bound is exceeded.
+        """
+        key = (text, rules)
+        document = self._known.get(key)
+        if document is not None:
+            self._known.move_to_end(key)
+            return document
+        document = self._read(text, rules)
+        if len(text) <= _MAX_CACHED_CHARACTERS:
+            self._known[key] = document
+            if len(self._known) > self._capacity:
+                self._known.popitem(last=False)
+        return document
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def _read(self, text: str, rules: Rules) -> Document:
+        try:
+            node = parse(text, max_tokens=self._limits.max_tokens)
+        except GraphQLSyntaxError as error:
+            if "token" in error.message and "limit" in error.message:
+                raise GraphQLError(
+                    f"The document has more than {self._limits.max_tokens} tokens."
+                ) from error
+            raise
+        except RecursionError as error:
+            raise GraphQLError("The document is nested too deeply.") from error
+        too_large = check_limits(node, self._limits)
+        if too_large is not None:
+            raise too_large
+        if not self._introspection:
+            rules = (*rules, NoSchemaIntrospectionCustomRule)
+        document = Document(text, node, validate(self._schema, node, rules))
+        if not document.errors:
+            document.operations = {facts.name: facts for facts in self._operations(node)}
+        return document
+
+    def _operations(self, document: DocumentNode) -> Iterator[OperationFacts]:
+        fragments = {
+            node.name.value: node
+            for node in document.definitions
+            if isinstance(node, FragmentDefinitionNode)
+        }
+        for node in document.definitions:
+            if isinstance(node, OperationDefinitionNode):
+                fields = [
+                    self._root_field(node, name)
+                    for name in _field_names(node.selection_set, fragments)
+                    if not name.startswith("__")
+                ]
+                yield OperationFacts(
+                    node,
+                    node.name.value if node.name else None,
+                    node.operation.value,
+                    needs_tenant=any(_needs_tenant(field) for field in fields),
+                    atomic=any(isinstance(f, OperationField) and f.operation.atomic for f in fields),
+                )
+
+    def _root_field(self, operation: OperationDefinitionNode, name: str) -> StrawberryField | None:
+        root = self._schema.get_root_type(operation.operation)
+        definition = root.fields.get(name) if root else None
+        extensions: dict[str, Any] = definition.extensions if definition else {}
+        return extensions.get("strawberry-definition")
+
+
+def _needs_tenant(field: StrawberryField | None) -> bool:
+    # Whatever is not marked needs one: a hand-written Strawberry field as well.
+    return not (isinstance(field, OperationField) and not field.operation.tenant)
+
+
+def _field_names(
+    selections: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]
+) -> Iterator[str]:
+    for node in selections.selections:
+        if isinstance(node, FieldNode):
+            yield node.name.value
+        elif isinstance(node, FragmentSpreadNode):
+            yield from _field_names(fragments[node.name.value].selection_set, fragments)
+        else:
+            yield from _field_names(node.selection_set, fragments)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]

@@ -1,0 +1,144 @@
+"""The Strawberry extension: every guard of ours around every operation, whoever's router it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+
+from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
+
+from ..errors import Forbidden, TenancyError
+from ..runtime import Runtime, running
+from ..scope import enter_scope, find_scope
+from .atomic import AtomicUnit
+from .context import Context, make_context
+from .documents import Document, OperationFacts
+from .guard import Around, admit_operation, middleware_request
+from .middleware import Middleware, Outcome
+from .public_errors import Refused, public_errors, refused
+from .served import ServedSchema, served_schema
+
+__all__ = ["TenancyExtension"]
+
+
+class TenancyExtension(SchemaExtension):
+    """Parses and validates from the cache, guards the operation, masks its errors.
+
+    Args:
+        runtime: The tenancy; None takes the one of the running request.
+        middleware: For schemas that were not made by `build_schema`.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime | None = None,
+        middleware: Sequence[Middleware] = (),
+        *,
+        execution_context: ExecutionContext | None = None,
+    ) -> None:
+        super().__init__(execution_context=execution_context)
+        self._runtime = runtime
+        self._middleware = middleware
+        self._document: Document | None = None
+
+    def on_operation(self) -> Iterator[None]:  # type: ignore[override]
+        """Make the request's scope ambient and its context ours; mask whatever comes out."""
+        with self._scope():
+            yield
+        result = self.execution_context.result
+        if result is not None and result.errors:
+            result.errors = public_errors(result.errors)
+
+    def on_parse(self) -> Iterator[None]:  # type: ignore[override]
+        """Take the parsed document from the cache; the bounds are checked before anything else."""
+        operation = self.execution_context
+        if operation.query and operation.graphql_document is None:
+            self._document = self._served.documents.get(operation.query, operation.validation_rules)
+            operation.graphql_document = self._document.node
+        yield
+
+    def on_validate(self) -> Iterator[None]:  # type: ignore[override]
+        """Take the validation's outcome from the cache."""
+        if self._document is not None and self.execution_context.pre_execution_errors is None:
+            self.execution_context.pre_execution_errors = list(self._document.errors)
+        yield
+
+    async def on_execute(self) -> AsyncIterator[None]:  # type: ignore[override]
+        """Middlewares, the tenant, its status; then, for atomic operations, one transaction."""
+        operation = self.execution_context
+        if self._document is None:
+            yield
+            return
+        around = Around()
+        self._context.scope.served = self._served
+        try:
+            facts = self._document.operation(operation._provided_operation_name)  # pyright: ignore[reportPrivateUsage]
+            await self._enter(around, facts)
+        except TenancyError as error:
+            operation.result = refused(error)
+        except GraphQLError as error:
+            operation.result = Refused([error])
+        if operation.result is not None:
+            yield
+            return
+        try:
+            if facts.atomic:  # pyright: ignore[reportPossiblyUnboundVariable]
+                async with AtomicUnit(self._served.runtime, operation):
+                    yield
+            else:
+                yield
+            await self._leave(around)
+        finally:
+            around.abandon()
+
+    @property
+    def _served(self) -> ServedSchema:
+        runtime = self._runtime if self._runtime is not None else running().runtime
+        return served_schema(runtime, self.execution_context.schema, self._middleware)
+
+    @property
+    def _context(self) -> Context:
+        return self.execution_context.context
+
+    @contextmanager
+    def _scope(self) -> Iterator[None]:
+        operation = self.execution_context
+        ambient = find_scope()
+        if isinstance(operation.context, Context):
+            scope = operation.context.scope
+        elif ambient is not None and isinstance(ambient.runtime, Runtime):
+            # schema.execute(…) in a job or a test, inside tenancy.as_tenant(…).
+            scope = ambient
+            operation.context = make_context(ambient.runtime, scope, operation.context)
+        else:
+            raise Forbidden(
+                "Missing tenant context",
+                hint="pass context_getter=tenancy.context(…) to the router, or run inside "
+                "tenancy.as_tenant(…)",
+            )
+        with enter_scope(scope):
+            yield
+
+    async def _enter(self, around: Around, facts: OperationFacts) -> None:
+        served, context = self._served, self._context
+
+        async def admit() -> None:
+            await admit_operation(served.runtime, context, facts)
+
+        if served.middleware:
+            await around.enter(served.middleware, middleware_request(context, facts), admit)
+        else:
+            await admit()
+
+    async def _leave(self, around: Around) -> None:
+        if not self._served.middleware:
+            return
+        operation = self.execution_context
+        errors = (operation.result.errors if operation.result else None) or []
+        outcome = Outcome(200, tuple(error.formatted for error in public_errors(errors)))
+        try:
+            await around.leave(outcome)
+        except TenancyError as error:
+            operation.result = refused(error)

@@ -1,0 +1,193 @@
+"""Root fields: `query` and `mutation` make real Strawberry fields of plain functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, overload
+
+import strawberry
+from strawberry.types.fields.resolver import StrawberryResolver
+
+from ..errors import SchemaError
+from ..sql.source import Source, SourceQuery, parse_order_by
+from .definition import OPERATION, MutationField, Operation, QueryField, SessionParameter
+from .inject import find_session_parameter
+from .resolving import call_body
+from .scopes import required_scopes
+from .sources import resolve_source
+
+__all__ = ["mutation", "query"]
+
+# Arguments that shape a list instead of filtering a column.
+_LIST_ARGUMENTS = frozenset({"limit", "offset", "where", "order_by"})
+
+Function = Callable[..., Any]
+
+
+@overload
+def query(function: Function, /) -> Any: ...
+@overload
+def query(
+    *,
+    sql_source: str | None = None,
+    id_arg: str | None = None,
+    order_by: str | tuple[str, ...] | None = None,
+    tenant: bool = True,
+    **options: Any,
+) -> Callable[[Function], Any]: ...
+
+
+def query(
+    function: Function | None = None,
+    /,
+    *,
+    sql_source: str | None = None,
+    id_arg: str | None = None,
+    order_by: str | tuple[str, ...] | None = None,
+    tenant: bool = True,
+    **options: Any,
+) -> Any:
+    """Make a function a field of `Query`.
+
+    With `sql_source` the body is never run (`...` or `pass`): the selected columns are read
+    from the source, and each argument filters the column of its name (None: no filter), but for
+    `limit` and `offset`. Without one the body is the resolver; a sync body runs in a thread.
+
+    Args:
+        function: The function; its return annotation is the field's type.
+        sql_source: The view or table to read.
+        id_arg: The argument that names the one row, for fields that return one.
+        order_by: The fixed order of a list: `"-created_at, id"`.
+        tenant: False for fields that are served without a tenant.
+        **options: Whatever `strawberry.field` takes (`name`, `description`, `permission_classes`, …).
+
+    Raises:
+        SchemaError: When arguments, `id_arg` and source do not fit together.
+    """
+    if not tenant and sql_source is not None:
+        raise SchemaError("a query with sql_source needs a tenant: take tenant=False out")
+
+    def decorate(function: Function) -> QueryField:
+        source = _source_query(function, sql_source, id_arg, order_by) if sql_source else None
+        operation = Operation("query", tenant, scopes=required_scopes(function), source=source)
+        return _field(QueryField, function, operation, options)
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def mutation(function: Function, /) -> Any: ...
+@overload
+def mutation(
+    *, tenant: bool = True, atomic: bool = False, **options: Any
+) -> Callable[[Function], Any]: ...
+
+
+def mutation(
+    function: Function | None = None,
+    /,
+    *,
+    tenant: bool = True,
+    atomic: bool = False,
+    **options: Any,
+) -> Any:
+    """Make a function a field of `Mutation`.
+
+    A `TenantSession` argument is opened for the call and commits when the body has returned,
+    before the response is sent; an exception rolls it back. A sync body runs in a thread.
+
+    Args:
+        function: The resolver, sync or async.
+        tenant: False for sign-up or log-in: no tenant is needed, and there is no TenantSession.
+        atomic: One transaction for the whole GraphQL operation: any error in it undoes it all.
+        **options: Whatever `strawberry.mutation` takes.
+
+    Raises:
+        SchemaError: When `tenant=False` goes with a TenantSession.
+    """
+
+    def decorate(function: Function) -> MutationField:
+        operation = Operation("mutation", tenant, atomic, required_scopes(function))
+        return _field(MutationField, function, operation, options)
+
+    return decorate if function is None else decorate(function)
+
+
+def _source_query(
+    function: Function, sql_source: str, id_arg: str | None, order_by: str | tuple[str, ...] | None
+) -> SourceQuery:
+    names = [name for name in inspect.signature(function).parameters if name not in ("self", "info", "root")]
+    if id_arg is not None and id_arg not in names:
+        raise SchemaError(
+            f'{function.__name__}(): id_arg="{id_arg}" names no argument; there are: {", ".join(names)}'
+        )
+    return SourceQuery(
+        Source.parse(sql_source),
+        id_arg=id_arg,
+        id_column=id_arg or "id",
+        order_by=parse_order_by(order_by),
+        filters={name: name for name in names if name not in _LIST_ARGUMENTS},
+    )
+
+
+def _field(
+    field_class: type[Any], function: Function, operation: Operation, options: dict[str, Any]
+) -> Any:
+    session = find_session_parameter(function)
+    if session is not None and not operation.tenant:
+        raise SchemaError(
+            f"{function.__name__}(): tenant=False has no tenant, so it cannot have a TenantSession; "
+            "open tenancy.as_tenant(…) in the body where there is one"
+        )
+    options.setdefault("description", inspect.getdoc(function))
+    template = strawberry.field(**options)
+    field = field_class(
+        python_name=None,
+        graphql_name=template.graphql_name,
+        type_annotation=template.type_annotation,
+        description=template.description,
+        permission_classes=template.permission_classes,
+        metadata={**template.metadata, OPERATION: operation},
+        deprecation_reason=template.deprecation_reason,
+        directives=template.directives,
+        extensions=[e for e in template.extensions if not _is_permission(e)],
+    )
+    return field(_resolver(function, operation, session))
+
+
+def _is_permission(extension: object) -> bool:
+    # StrawberryField adds it itself, from permission_classes.
+    return isinstance(extension, strawberry.permission.PermissionExtension)
+
+
+def _resolver(
+    function: Function, operation: Operation, session: SessionParameter | None
+) -> StrawberryResolver[Any]:
+    """The async function Strawberry calls, with the signature that the schema is made from."""
+    signature = inspect.signature(function)
+    wants_info = "info" in signature.parameters
+
+    async def resolve(*args: Any, info: strawberry.Info, **arguments: Any) -> Any:
+        if operation.source is not None:
+            return await resolve_source(info, operation)
+        if wants_info:
+            arguments["info"] = info
+        return await call_body(function, operation, session, args, arguments)
+
+    kept = [p for p in signature.parameters.values() if session is None or p.name != session.name]
+    info_parameter = inspect.Parameter(
+        "info", inspect.Parameter.KEYWORD_ONLY, annotation=strawberry.Info
+    )
+    parameters = [p for p in kept if p.name != "info"]
+    resolve.__signature__ = signature.replace(parameters=[*parameters, info_parameter])  # pyright: ignore[reportFunctionMemberAccess]
+    resolve.__name__ = function.__name__
+    resolve.__qualname__ = function.__qualname__
+    resolve.__module__ = function.__module__
+    resolve.__doc__ = function.__doc__
+    resolve.__annotations__ = {
+        name: p.annotation for name, p in resolve.__signature__.parameters.items()  # pyright: ignore[reportFunctionMemberAccess]
+    }
+    return StrawberryResolver(resolve)
+
+

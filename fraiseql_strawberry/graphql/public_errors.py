@@ -1,0 +1,74 @@
+"""What a client reads of an error: its code and message, never SQL, a URL or a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from uuid import uuid4
+
+from graphql import GraphQLError
+from strawberry.types import ExecutionResult
+
+from ..errors import BadUserInput, Forbidden, TenancyError
+from ..trouble import translate
+
+__all__ = ["Refused", "coded", "public_errors", "refused"]
+
+_log = logging.getLogger("fraiseql_strawberry")
+
+
+class Refused(ExecutionResult):
+    """The result of an operation of which nothing was executed: it has no `data` at all."""
+
+    def __init__(self, errors: list[GraphQLError], error: TenancyError | None = None) -> None:
+        super().__init__(data=None, errors=errors)
+        self.error = error
+
+
+def refused(error: TenancyError) -> Refused:
+    """The result that says why nothing was executed."""
+    return Refused([_published(error, None)], error)
+
+
+def public_errors(errors: list[GraphQLError]) -> list[GraphQLError]:
+    """Each error as a client may read it; harmless when it was applied before."""
+    return [_public(error) for error in errors]
+
+
+def coded(error: GraphQLError, code: str) -> GraphQLError:
+    """The error with `extensions.code`, unless it has one."""
+    if error.extensions and "code" in error.extensions:
+        return error
+    error.extensions = {**(error.extensions or {}), "code": code}
+    return error
+
+
+def _public(error: GraphQLError) -> GraphQLError:
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    if original is None:
+        # GraphQL's own words: a syntax or validation error, or a null where none may be.
+        return coded(error, "INTERNAL_SERVER_ERROR" if error.path else BadUserInput.code)
+    if isinstance(original, GraphQLError):
+        return error  # raised by the application, for its client to read
+    known = original if isinstance(original, TenancyError) else translate(original)
+    if known is None and isinstance(original, PermissionError):
+        known = Forbidden()
+    if known is not None and known.status != 500:
+        if known.hint:
+            _log.info("%s: %s", known.code, known.hint)
+        return _published(known, error)
+    reference = str(uuid4())
+    _log.error("internal error %s: %s", reference, original, exc_info=original)
+    return _published(TenancyError(extensions={"id": reference}), error)
+
+
+def _published(known: TenancyError, error: GraphQLError | None) -> GraphQLError:
+    return GraphQLError(
+        known.message,
+        nodes=error.nodes if error else None,
+        source=error.source if error else None,
+        positions=error.positions if error else None,
+        path=error.path if error else None,
+        extensions=known.extensions,
+    )

@@ -1,0 +1,196 @@
+"""Our GraphQL router: Strawberry's, with coded errors, limits on bodies, and GraphiQL offline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from cross_web import HTTPException
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from strawberry import Schema
+from strawberry.fastapi import GraphQLRouter as StrawberryRouter
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types import ExecutionResult
+
+from ..errors import BadUserInput, TenancyError
+from ..fastapi import answer_error
+from ..runtime import Runtime
+from . import graphiql
+from .body import read_body, replay
+from .context_getter import tenant_context_getter
+from .public_errors import Refused, public_errors
+from .served import served_schema
+
+__all__ = ["GraphQLRouter"]
+
+# A refusal that concerns the whole request, not one field of it.
+_REQUEST_CODES = {
+    "UNAUTHORIZED": 401,
+    "TENANT_MISMATCH": 403,
+    "TENANT_UNAVAILABLE": 403,
+    "RATE_LIMITED": 429,
+    "TENANT_BUSY": 503,
+    "SERVICE_UNAVAILABLE": 503,
+}
+_RETRY_AFTER = {"RATE_LIMITED": "1", "TENANT_BUSY": "1", "SERVICE_UNAVAILABLE": "5"}
+_GRAPHQL_JSON = "application/graphql-response+json"
+
+
+class _Route(APIRoute):
+    """A route whose errors are coded, those of its dependencies too, whoever mounts it."""
+
+    max_body_bytes: int
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        handler = super().get_route_handler()
+
+        async def coded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except TenancyError as error:
+                return await answer_error(request, error)
+
+        return coded
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI; the body is read here, so that no more than the limit is ever read."""
+        if scope["method"] == "POST":
+            try:
+                body = await read_body(scope, receive, self.max_body_bytes)
+            except TenancyError as error:
+                response = await answer_error(Request(scope), error)
+                await response(scope, receive, send)
+                return
+            receive = replay(body, receive)
+        await super().handle(scope, receive, send)
+
+
+class GraphQLRouter(StrawberryRouter[Any, Any]):
+    """Serves a schema to tenants; mount it with `app.include_router(router, prefix="/graphql")`.
+
+    Args:
+        schema: A schema, ours or hand-written (then with `tenancy.extension` in it).
+        tenancy: The tenancy.
+        path: The path below the prefix.
+        context_getter: The application's own context getter, if any.
+        **options: Whatever Strawberry's router takes.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        tenancy: Runtime,
+        path: str = "",
+        context_getter: Callable[..., Any] | None = None,
+        subscription_protocols: Sequence[str] = (GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+        **options: Any,
+    ) -> None:
+        settings = tenancy.config.graphql
+        options.setdefault("graphql_ide", "graphiql" if settings.ide else None)
+        options["route_class"] = type(
+            "GraphQLRoute", (_Route,), {"max_body_bytes": settings.max_body_bytes}
+        )
+        super().__init__(
+            schema,
+            path,
+            context_getter=tenant_context_getter(tenancy, context_getter),
+            subscription_protocols=subscription_protocols,
+            **options,
+        )
+        self.tenancy = tenancy
+        self._served = served_schema(tenancy, schema, tenancy.middleware)
+        tenancy.when_started(self._served.prepare)
+        if settings.ide:
+            self.add_api_route(
+                f"{path}/graphiql/{{name}}", self._asset, methods=["GET"], include_in_schema=False
+            )
+
+    async def _asset(self, name: str) -> Response:
+        found = graphiql.asset(name)
+        if found is None:
+            return JSONResponse({"detail": "Not Found"}, status_code=404)
+        headers = {**graphiql.ASSET_HEADERS, "ETag": found.etag}
+        return Response(found.content, media_type=found.media_type, headers=headers)
+
+    async def render_graphql_ide(self, request: Request) -> HTMLResponse:
+        """Our page: offline, under a strict CSP, tokens not persisted."""
+        return HTMLResponse(graphiql.page_at(request.scope["path"]), headers=graphiql.HEADERS)
+
+    async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
+        """Strawberry's own handling, with its plain-text refusals turned into coded errors."""
+        try:
+            return await super().run(request, context, root_value)
+        except HTTPException as error:
+            body = BadUserInput(error.reason).body()
+            return JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
+
+    def decode_json(self, data: str | bytes) -> Any:
+        """JSON into a request, or a clear refusal (deep nesting and huge numbers included)."""
+        try:
+            decoded = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise HTTPException(400, "The body is not readable as JSON") from error
+        return decoded
+
+    async def parse_http_body(self, request: Any) -> Any:
+        """Read the request; what is not a GraphQL request is refused before Strawberry sees it."""
+        if request.method == "POST":
+            decoded = self.decode_json(await request.get_body())
+            for item in decoded if isinstance(decoded, list) else [decoded]:  # pyright: ignore[reportUnknownVariableType]
+                _check_request(item)
+        return await super().parse_http_body(request)
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        """The response's body; `data` is left out where nothing was executed."""
+        if result.errors:
+            result.errors = public_errors(result.errors)
+        body = await super().process_result(request, result)
+        if isinstance(result, Refused) or (result.data is None and _before_execution(result)):
+            cast(dict[str, Any], body).pop("data", None)
+        return body
+
+    def create_response(self, response_data: Any, sub_response: Response) -> Response:
+        """The response, with the status of the error table and never cacheable."""
+        response = super().create_response(response_data, sub_response)
+        code = _request_code(response_data)
+        if code is not None:
+            response.status_code = _REQUEST_CODES[code]
+            if code in _RETRY_AFTER:
+                response.headers["Retry-After"] = _RETRY_AFTER[code]
+            if code == "UNAUTHORIZED":
+                response.headers["WWW-Authenticate"] = "Bearer"
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = f"Authorization, {self.tenancy.config.multitenancy.tenant_header}"
+        return response
+
+
+def _check_request(item: object) -> None:
+    if not isinstance(item, dict):
+        raise HTTPException(400, "The body must be a JSON object with a query")
+    request = cast(dict[str, Any], item)
+    name = request.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise HTTPException(400, "operationName must be a string")
+
+
+def _before_execution(result: ExecutionResult) -> bool:
+    return all(error.path is None for error in result.errors or ())
+
+
+def _request_code(body: Any) -> str | None:
+    """The code of a refusal of the whole request: no field of it has a value."""
+    if not isinstance(body, dict) or not body.get("errors"):
+        return None
+    data = cast(dict[str, Any], body).get("data")
+    if data and any(value is not None for value in data.values()):
+        return None
+    error = body["errors"][0]
+    code = error.get("extensions", {}).get("code") if isinstance(error, dict) else None
+    return code if code in _REQUEST_CODES else None
+

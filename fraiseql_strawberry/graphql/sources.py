@@ -1,0 +1,126 @@
+"""Fields that read a source, in the standard lane: one compiled statement each."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar, cast
+
+import strawberry
+from graphql import GraphQLResolveInfo
+from sqlalchemy.ext.asyncio import AsyncSession
+from strawberry.dataloader import DataLoader
+
+from ..errors import SchemaError
+from ..isolation.protocol import CompiledQuery
+from ..runtime import Running, running
+from ..scope import find_scope
+from .definition import Operation
+from .relation import RelationField
+from .scopes import check_scopes
+from .served import ServedSchema, served_schema
+
+__all__ = ["load", "load_related", "resolve_source"]
+
+T = TypeVar("T")
+
+
+class Load(CompiledQuery, Protocol):
+    """A compiled read that knows how to make instances of its JSON."""
+
+    def hydrate(self, text: str | None) -> Any:
+        """The value of the field."""
+        ...
+
+
+async def resolve_source(info: strawberry.Info, operation: Operation) -> Any:
+    """The value of a root field: the selected columns, in one statement.
+
+    Raises:
+        Forbidden: When a scope is missing.
+        Unauthorized: When there is no tenant.
+        BadUserInput: When an argument cannot be served.
+    """
+    check_scopes(operation.scopes)
+    here = running()
+    here.scope.require_tenant()
+    fields = await _served(here, info).prepare()
+    return await _read(here, fields.root(_raw(info)))
+
+
+async def load_related(field: RelationField, instance: Any, info: strawberry.Info) -> Any:
+    """The value of a relation of an object that was not read with it.
+
+    Siblings are batched: one statement per relation and level. The loaders belong to the
+    request's scope, so one tenant's answers never serve another's (SECURITY.md: a global
+    DataLoader gave B A's value).
+    """
+    here = running()
+    here.scope.require_tenant()
+    fields = await _served(here, info).prepare()
+    raw = _raw(info)
+    key = fields.batch_key(raw)
+    loader = here.scope.loaders.get(key)
+    if loader is None:
+
+        async def read(parents: list[_ByIdentity]) -> list[Any]:
+            return await _read(here, fields.related(raw, field, [parent.row for parent in parents]))
+
+        loader = here.scope.loaders[key] = DataLoader(load_fn=read, cache=False)
+    return await loader.load(_ByIdentity(instance))
+
+
+async def load(type_: type[T], session: AsyncSession, **columns: Any) -> T:
+    """Read one object of a decorated type, in the session's transaction: what it wrote is there.
+
+    Relations of the object are read when the client asked for them, one statement per relation
+    and level.
+
+    Args:
+        type_: A type decorated with `sql_source`.
+        session: A `TenantSession`; its pending changes are flushed first.
+        **columns: What identifies the row: `id=new_id`.
+
+    Returns:
+        The object.
+
+    Raises:
+        LookupError: When this tenant has no such row.
+        SchemaError: When the type has no source, or a column does not exist.
+    """
+    scope = find_scope()
+    served = getattr(scope, "served", None)
+    if served is None:
+        raise SchemaError("fraiseql.load needs a GraphQL operation; use the session's own queries elsewhere")
+    fields = await cast(ServedSchema, served).prepare()
+    query: Load = fields.by_columns(type_, columns)
+    await session.flush()
+    here = running()
+    text = await here.runtime.isolation.read_in(
+        await session.connection(), here.scope.require_tenant(), query
+    )
+    found = query.hydrate(text)
+    if found is None:
+        raise LookupError(f"{type_.__name__}: no row has these values: {', '.join(columns)}")
+    return found
+
+
+class _ByIdentity:
+    """A parent row as a DataLoader key: rows are compared by identity, not by content."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
+
+
+async def _read(here: Running, query: Load) -> Any:
+    return query.hydrate(await here.runtime.read(query))
+
+
+def _raw(info: strawberry.Info) -> GraphQLResolveInfo:
+    return info._raw_info  # pyright: ignore[reportPrivateUsage]
+
+
+def _served(here: Running, info: strawberry.Info) -> ServedSchema:
+    return served_schema(here.runtime, cast("strawberry.Schema", info.schema))
+
+

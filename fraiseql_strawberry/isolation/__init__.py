@@ -1,0 +1,8 @@
+"""How a tenant is kept apart: one module per strategy, one protocol over them."""
+
+from __future__ import annotations
+
+from .protocol import CompiledQuery, Isolation
+from .row import RowIsolation
+
+__all__ = ["CompiledQuery", "Isolation", "RowIsolation"]

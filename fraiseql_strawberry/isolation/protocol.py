@@ -1,0 +1,86 @@
+"""What every strategy does, and all that the rest of the library knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+__all__ = ["CompiledQuery", "Isolation"]
+
+
+class CompiledQuery(Protocol):
+    """A statement that the compiler made, with the parameters of one request."""
+
+    @property
+    def args(self) -> Sequence[Any]:
+        """The values of the parameters; the first is `$2`, since `$1` is the tenant."""
+        ...
+
+    def sql(self, schema: str | None = None) -> str:
+        """The inner query, which gives one JSON value; `schema` qualifies its sources."""
+        ...
+
+
+class Isolation(Protocol):
+    """One of the three strategies: the only code that knows how a tenant is kept apart."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Open what serves requests and refuse what cannot keep tenants apart.
+
+        Raises:
+            UnsafeDatabase: With the SQL that mends it.
+            ServiceUnavailable: When the database cannot be reached.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        ...
+
+    def engine_for(self, tenant_id: str) -> AsyncEngine:
+        """The engine whose connections may serve this tenant."""
+        ...
+
+    def bind(self, connection: Connection, tenant_id: str) -> None:
+        """Bind the transaction that has just begun on `connection` to the tenant.
+
+        Runs inside SQLAlchemy's greenlet on `Session.after_begin`, so each new transaction of
+        a session is bound again: after a commit, after a rollback (SECURITY.md, the seven, 2).
+        """
+        ...
+
+    async def read(self, tenant_id: str, query: CompiledQuery) -> str | None:
+        """Run a compiled read as the tenant, in one transaction of its own.
+
+        Args:
+            tenant_id: The canonical tenant.
+            query: The statement and its parameters.
+
+        Returns:
+            The JSON text that PostgreSQL wrote; None for SQL's NULL.
+        """
+        ...
+
+    async def read_in(
+        self, connection: AsyncConnection, tenant_id: str, query: CompiledQuery
+    ) -> str | None:
+        """Run a compiled read in a transaction that is already bound to the tenant."""
+        ...
+
+    async def catalog(self, sql: str, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """Run a query over the system catalogs; its one parameter is a list of names."""
+        ...
+
+    async def verify(self) -> None:
+        """Ask the database whether it still keeps tenants apart.
+
+        Raises:
+            UnsafeDatabase: With the SQL that mends it.
+            ServiceUnavailable: When it does not answer.
+        """
+        ...

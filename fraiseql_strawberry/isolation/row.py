@@ -1,0 +1,99 @@
+"""Row isolation: one database, one schema, and a transaction-local setting that policies read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ..errors import AutocommitRefused, ServiceUnavailable
+from .checkout import CheckedOut
+from .protocol import CompiledQuery
+from .role import verify_role
+
+__all__ = ["RowIsolation"]
+
+# One statement for all settings, as PostgREST does; `true` makes them end with the transaction.
+# A session-level SET would leak to the next check-out and through PgBouncer (SECURITY.md, row).
+_BIND = "SELECT set_config($1, $2, true), set_config('application_name', $3, true)"
+
+# Bound twice before one Sync, so both executions are one implicit transaction and one round
+# trip: the first sets the tenant, the second runs the query under it (DESIGN.md, section 5).
+# Without a tenant the second runs under an empty setting, and policies show it nothing.
+_READ = "SELECT CASE WHEN $1::text IS NOT NULL THEN set_config('{setting}', $1, true) ELSE ({query})::text END"
+
+
+class RowIsolation:
+    """Binds `app.tenant_id` for the length of a transaction; policies do the rest.
+
+    Args:
+        engine: The application role's engine.
+        setting: The setting that the policies read.
+    """
+
+    name = "row"
+
+    def __init__(self, engine: AsyncEngine, *, setting: str = "app.tenant_id") -> None:
+        self.engine = engine
+        self.setting = setting
+
+    async def start(self) -> None:
+        """Refuse a role that row-level security does not hold (see `Isolation.start`)."""
+        await self.verify()
+
+    async def verify(self) -> None:
+        """Look at the role once more (see `Isolation.verify`)."""
+        try:
+            async with self.engine.connect() as connection:
+                await verify_role(connection)
+        except (DBAPIError, OSError) as error:
+            raise ServiceUnavailable(hint=f"the database did not answer: {error}") from error
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+    def engine_for(self, tenant_id: str) -> AsyncEngine:
+        """All tenants share one engine."""
+        return self.engine
+
+    def bind(self, connection: Connection, tenant_id: str) -> None:
+        """Set the tenant for the transaction that has just begun.
+
+        Raises:
+            AutocommitRefused: Where there is no transaction, so the setting would be lost at once.
+        """
+        driver: Any = connection.connection.dbapi_connection
+        if cast(bool, connection.dialect.detect_autocommit_setting(driver)):
+            raise AutocommitRefused(
+                hint="a tenant session needs a transaction: take isolation_level='AUTOCOMMIT' out, "
+                "or use info.context['admin_db'] for statements that cannot run in one"
+            )
+        connection.exec_driver_sql(_BIND, (self.setting, tenant_id, f"t:{tenant_id}"))
+
+    async def read(self, tenant_id: str, query: CompiledQuery) -> str | None:
+        """One round trip on one pooled connection (see `Isolation.read`)."""
+        inner = query.sql(None)
+        statement = _READ.format(setting=self.setting, query=inner)
+        args = query.args
+        async with CheckedOut(self.engine) as connection:
+            rows = await connection.fetchmany(
+                statement, [(tenant_id, *[None] * len(args)), (None, *args)]
+            )
+        return cast("str | None", rows[1][0])
+
+    async def read_in(
+        self, connection: AsyncConnection, tenant_id: str, query: CompiledQuery
+    ) -> str | None:
+        """The same statement, in a transaction that is bound already (see `Isolation.read_in`)."""
+        statement = _READ.format(setting=self.setting, query=query.sql(None))
+        result = await connection.exec_driver_sql(statement, (None, *query.args))
+        return cast("str | None", result.scalar_one())
+
+    async def catalog(self, sql: str, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """The catalog is the same for all tenants (see `Isolation.catalog`)."""
+        async with self.engine.connect() as connection:
+            return (await connection.exec_driver_sql(sql, (list(names),))).mappings().all()

@@ -1,0 +1,311 @@
+"""One deployment at run time: configuration, keys, registry, isolation, and the way to a session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from .admin import AdminDatabase
+from .auth import Claims, TokenVerifier, bearer_token
+from .config import Config
+from .engine import create_engine
+from .errors import SetupError, TenancyError, TenantSwitchRefused, Unauthorized
+from .events import Observer, SessionOpened, TenantRefused, TenantResolved, notify
+from .isolation import CompiledQuery, Isolation, RowIsolation
+from .registry import Registry
+from .resolve import TenantRules, header_values, resolve_tenant
+from .scope import RequestScope, current_scope, enter_scope, find_scope
+from .session import Lease, end_session, open_session
+from .tenant import canonical_tenant_id
+from .tenants_table import TenantsTable
+from .trouble import translated
+from .verification import build_verifier
+
+__all__ = ["Running", "Runtime", "running"]
+
+_log = logging.getLogger("fraiseql_strawberry")
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Running(NamedTuple):
+    """The runtime and the scope that the running code belongs to."""
+
+    runtime: Runtime
+    scope: RequestScope
+
+
+class Runtime:
+    """Knows how the parts work together; knows nothing of FastAPI or Strawberry.
+
+    Args:
+        config: The validated configuration.
+        engine: An engine that the application already has; else one is made from `[database]`.
+        session_class: The application's own `AsyncSession` class.
+        observers: Called with every event.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        engine: AsyncEngine | None = None,
+        session_class: type[AsyncSession] = AsyncSession,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.config = config
+        self.session_class = session_class
+        self.observers: tuple[Observer, ...] = tuple(observers)
+        self.middleware: tuple[Any, ...] = ()
+        self.verifier: TokenVerifier | None = build_verifier(config)
+        self.rules = TenantRules(
+            header=config.multitenancy.tenant_header,
+            id_type=config.multitenancy.id_type,
+            auth_configured=self.verifier is not None,
+            production=config.production,
+            trust_header=config.multitenancy.trust_header,
+        )
+        self._header = config.multitenancy.tenant_header.lower().encode("ascii")
+        self.admin_db: AdminDatabase | None = None
+        self._given_engine = engine
+        self._isolation: Isolation | None = None
+        self._registry: Registry | None = None
+        self._starting = asyncio.Lock()
+        self._prepare: list[Callable[[], Awaitable[object]]] = []
+
+    # -- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the engine and refuse what cannot keep tenants apart; harmless when running.
+
+        Engines are made here and not in `__init__`, so they are made after a fork.
+
+        Raises:
+            SetupError: When the configuration or the database role is unsafe.
+            ServiceUnavailable: When the database cannot be reached.
+        """
+        async with self._starting:
+            if self._isolation is None:
+                self._refuse_unsafe_configuration()
+                isolation = self._make_isolation()
+                try:
+                    await isolation.start()
+                    self._registry = await self._make_registry(isolation)
+                except BaseException:
+                    await isolation.stop()
+                    raise
+                if self.config.database.admin_url is not None:
+                    self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
+                self._isolation = isolation
+                for prepare in self._prepare:
+                    await prepare()
+
+    def when_started(self, prepare: Callable[[], Awaitable[object]]) -> None:
+        """Call `prepare` at each start, before the first request; what it raises ends the start."""
+        self._prepare.append(prepare)
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        isolation, self._isolation = self._isolation, None
+        admin, self.admin_db = self.admin_db, None
+        if isolation is not None:
+            await isolation.stop()
+        if admin is not None:
+            await admin.close()
+
+    async def ready(self) -> None:
+        """Whether requests can be served now: the database answers and its role is safe.
+
+        Raises:
+            ServiceUnavailable: When the database does not answer.
+            UnsafeDatabase: When the role has become one that policies do not hold.
+        """
+        await self.isolation.verify()
+
+    @property
+    def isolation(self) -> Isolation:
+        """The strategy in use.
+
+        Raises:
+            SetupError: Before `start()`.
+        """
+        if self._isolation is None:
+            raise SetupError(
+                "the tenancy has not been started: use FastAPI(lifespan=tenancy.lifespan), "
+                "tenancy.install(app), or `async with tenancy:`"
+            )
+        return self._isolation
+
+    @property
+    def registry(self) -> Registry | None:
+        """Who is served; None where every verified tenant is."""
+        return self._registry
+
+    # -- who ----------------------------------------------------------------------------------
+
+    async def resolve(self, scope: RequestScope, headers: Headers) -> None:
+        """Find out the caller and its tenant, once per request.
+
+        Raises:
+            Unauthorized: When the token is invalid.
+            TenantMismatch: When header and token disagree.
+            BadUserInput: When the tenant header is malformed.
+        """
+        if scope.resolved:
+            return
+        try:
+            scope.claims = await self._claims(headers)
+            found = resolve_tenant(
+                claims=scope.claims,
+                header_values=header_values(headers, self._header),
+                rules=self.rules,
+            )
+        except TenancyError as error:
+            notify(self.observers, TenantRefused(error.code, error.hint or error.message))
+            raise
+        if found.tenant_id is not None:
+            scope.bind(found.tenant_id, found.source)
+            notify(self.observers, TenantResolved(found.tenant_id, found.source))
+        scope.runtime = self
+        scope.resolved = True
+
+    async def _claims(self, headers: Headers) -> Claims:
+        token = bearer_token(headers)
+        if token is None:
+            return Claims()
+        if self.verifier is None:
+            return Claims()  # no auth is configured, so a token says nothing
+        return self.verifier.verify_cached(token) or await self.verifier.verify(token)
+
+    async def admit(self, tenant_id: str) -> None:
+        """Refuse a tenant that is not served.
+
+        Raises:
+            TenantUnavailable: Unknown, suspended or archived.
+        """
+        registry = self._registry
+        if registry is not None and registry.peek(tenant_id) is None:
+            with translated():
+                await registry.admit(tenant_id)
+
+    # -- work ---------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """A session of the running tenant; commits when the block ends, rolls back on an error.
+
+        Raises:
+            Unauthorized: When there is no tenant.
+            TenantUnavailable: When it is not served.
+            TenantBusy: When no connection became free in time.
+            ServiceUnavailable: When the database cannot be reached.
+        """
+        scope = current_scope()
+        tenant_id = scope.require_tenant()
+        if scope.unit is not None:  # an atomic operation: its one session, in turns
+            with translated():
+                async with scope.unit.turn() as shared:
+                    yield shared
+            return
+        await self.admit(tenant_id)
+        session = open_session(
+            self.isolation, tenant_id, scope, session_class=self.session_class
+        )
+        notify(self.observers, SessionOpened(tenant_id))
+        try:
+            with translated():
+                async with session:  # closes it shielded, whatever happens
+                    yield session
+                    # The commit is part of the block: its failure is an error the caller sees
+                    # (SECURITY.md, the seven, 1).
+                    await session.commit()
+        finally:
+            end_session(session)
+
+    async def read(self, query: CompiledQuery) -> str | None:
+        """Run a compiled read as the running tenant; its transaction ends with it.
+
+        Raises:
+            Unauthorized: When there is no tenant.
+            TenantBusy: When no connection became free in time.
+            ServiceUnavailable: When the database cannot be reached.
+        """
+        scope = current_scope()
+        tenant_id = scope.require_tenant()
+        with translated():
+            if scope.unit is not None:  # what the operation wrote must be seen
+                async with scope.unit.turn() as session:
+                    connection = await session.connection()
+                    return await self.isolation.read_in(connection, tenant_id, query)
+            async with Lease(scope).hold():
+                return await self.isolation.read(tenant_id, query)
+
+    @asynccontextmanager
+    async def as_tenant(self, tenant_id: str) -> AsyncIterator[RequestScope]:
+        """Run a block as a tenant: for jobs, scripts and tests.
+
+        Args:
+            tenant_id: The tenant, in the form that `id_type` names.
+
+        Raises:
+            Unauthorized: When the id is not of that form.
+            TenantSwitchRefused: Inside a request of another tenant.
+        """
+        canonical = canonical_tenant_id(tenant_id, self.config.multitenancy.id_type)
+        if canonical is None:
+            raise Unauthorized(hint=f"{tenant_id!r} is no {self.config.multitenancy.id_type} tenant id")
+        ambient = find_scope()
+        if ambient is not None and ambient.source != "code" and ambient.tenant_id not in (None, canonical):
+            raise TenantSwitchRefused(hint="this request belongs to another tenant; start a job instead")
+        await self.start()
+        with enter_scope(RequestScope(canonical, source="code", runtime=self)) as scope:
+            yield scope
+
+    # -- parts --------------------------------------------------------------------------------
+
+    def _make_isolation(self) -> Isolation:
+        engine = self._given_engine or create_engine(self.config)
+        return RowIsolation(engine, setting=self.config.multitenancy.setting)
+
+    async def _make_registry(self, isolation: Isolation) -> Registry | None:
+        table = self.config.multitenancy.tenants_table
+        if table is None:
+            return None
+        source = await TenantsTable.open(cast(RowIsolation, isolation).engine, table)
+        return Registry(
+            source.fetch, refresh_seconds=self.config.multitenancy.routing.refresh_seconds
+        )
+
+    def _refuse_unsafe_configuration(self) -> None:
+        for warning in self.config.warnings:
+            _log.warning("%s", warning)
+        if self.verifier is not None or self.config.multitenancy.trust_header:
+            return
+        if self.config.production:
+            raise SetupError(
+                "FRAISEQL_ENV=production, and no authentication is configured: anyone could name "
+                f"any tenant in {self.rules.header}. Set JWT_SECRET or [auth], or, behind a gateway "
+                "that sets the header itself, [multitenancy] trust_header = true"
+            )
+        _log.warning(
+            "NO AUTHENTICATION: whoever sends %s is that tenant. Good for a first try, never for "
+            "production: set JWT_SECRET or [auth].",
+            self.rules.header,
+        )
+
+
+def running() -> Running:
+    """The runtime and the scope of the running request or job.
+
+    Raises:
+        Unauthorized: Outside of any.
+    """
+    scope = current_scope()
+    if not isinstance(scope.runtime, Runtime):
+        raise Unauthorized(hint="this request was not resolved by a tenancy")
+    return Running(scope.runtime, scope)

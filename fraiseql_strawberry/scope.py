@@ -1,0 +1,123 @@
+"""The tenant is ambient: one `RequestScope` per request or job, held in a ContextVar.
+
+The scope is a holder, not a value: it is put in place before anything of the user's runs, and
+what is found out later (claims, tenant) is written *into* it. So a sync dependency in a worker
+thread, which gets a copy of the context, still sees and sets the same tenant
+(SECURITY.md: "sync dependencies and run_in_executor lose the ContextVar").
+The database handle is never ambient: see `session.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from .auth import Claims
+from .errors import TenantSwitchRefused, Unauthorized
+
+__all__ = ["CONNECTIONS_PER_REQUEST", "RequestScope", "current_scope", "enter_scope", "find_scope"]
+
+# 500 siblings on a pool of 15 delayed another tenant from 19 to 751 ms (SECURITY.md, connections):
+# one request holds two connections at the most, the others wait their turn.
+CONNECTIONS_PER_REQUEST = 2
+
+_current: ContextVar[RequestScope | None] = ContextVar("fraiseql_scope", default=None)
+
+
+class RequestScope:
+    """What is known of the request or job that is running.
+
+    Args:
+        tenant_id: The canonical tenant, or None while none is known.
+        claims: The verified claims of its token; empty without one.
+        source: Where the tenant came from: "claim", "header", "middleware", "code" or "none".
+    """
+
+    __slots__ = (
+        "_slots", "_tenant_id", "claims", "loaders", "resolved", "runtime", "served", "source", "unit"
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        tenant_id: str | None = None,
+        *,
+        claims: Claims | None = None,
+        source: str = "none",
+        runtime: object = None,
+    ) -> None:
+        self._tenant_id = tenant_id
+        self._slots: asyncio.Semaphore | None = None
+        self.claims = claims if claims is not None else Claims()
+        self.source = source
+        self.resolved = tenant_id is not None
+        self.runtime = runtime
+        self.served: object = None
+        self.unit: Any = None
+        self.loaders: dict[Any, Any] = {}
+
+    @property
+    def tenant_id(self) -> str | None:
+        """The canonical tenant of this request, once it is known."""
+        return self._tenant_id
+
+    @property
+    def slots(self) -> asyncio.Semaphore:
+        """One permit for each connection that this request may hold at a time."""
+        if self._slots is None:
+            self._slots = asyncio.Semaphore(CONNECTIONS_PER_REQUEST)
+        return self._slots
+
+    def bind(self, tenant_id: str, source: str) -> None:
+        """Give the request its tenant, once; the same tenant may be repeated, never changed.
+
+        Raises:
+            TenantSwitchRefused: When the request already has another tenant.
+        """
+        if self._tenant_id is not None and self._tenant_id != tenant_id:
+            raise TenantSwitchRefused(hint="the tenant of a request cannot be changed once it is known")
+        if self._tenant_id is None:
+            self._tenant_id, self.source = tenant_id, source
+
+    def require_tenant(self) -> str:
+        """The tenant, or the 401 of requests that have none: no SQL runs before this answers.
+
+        Raises:
+            Unauthorized: "Missing tenant context".
+        """
+        if self._tenant_id is None:
+            raise Unauthorized
+        return self._tenant_id
+
+
+def find_scope() -> RequestScope | None:
+    """The scope of the running request or job, or None outside of any."""
+    return _current.get()
+
+
+def current_scope() -> RequestScope:
+    """The scope of the running request or job.
+
+    Raises:
+        Unauthorized: Outside of any request and of `tenancy.as_tenant(…)`.
+    """
+    scope = _current.get()
+    if scope is None:
+        raise Unauthorized(
+            hint="open tenancy.as_tenant(…) around code that runs outside of a request"
+        )
+    return scope
+
+
+@contextmanager
+def enter_scope(scope: RequestScope) -> Iterator[RequestScope]:
+    """Make `scope` the running one for the block."""
+    previous = _current.get()
+    _current.set(scope)
+    try:
+        yield scope
+    finally:
+        # Not reset(token): a test fixture's tear-down runs in another Context than its set-up.
+        _current.set(previous)

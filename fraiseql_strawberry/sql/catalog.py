@@ -1,0 +1,137 @@
+"""What the database says about sources: their columns and types, as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib.resources import files
+from typing import Any
+
+from ..errors import SchemaError
+from .source import Source
+
+__all__ = [
+    "CATALOG_SQL",
+    "Catalog",
+    "Column",
+    "ColumnType",
+    "SourceColumns",
+    "quoted",
+    "source_names",
+]
+
+CATALOG_SQL = files(__package__).joinpath("catalog.sql").read_text("utf-8")
+"""Reads the catalog; its one argument is `source_names(…)`."""
+
+
+_NAME = re.compile(r'(?:"((?:[^"]|"")+)"\.)?"((?:[^"]|"")+)"')
+
+
+def quoted(identifier: str) -> str:
+    """An identifier as SQL reads it literally (PostgreSQL manual, 4.1.1)."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def source_names(sources: Iterable[Source]) -> list[str]:
+    """The argument of `CATALOG_SQL`: each source as `to_regclass` reads it."""
+    return sorted({_name(source) for source in sources})
+
+
+def _name(source: Source) -> str:
+    name = quoted(source.name)
+    return f"{quoted(source.schema)}.{name}" if source.schema else name
+
+
+def _source(name: str) -> Source:
+    schema, identifier = _NAME.fullmatch(name).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    plain = [part and part.replace('""', '"') for part in (identifier, schema)]
+    return Source(plain[0], plain[1])
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A column's type, domains followed to their base and arrays to their element.
+
+    Args:
+        name: The name in `pg_type`: "uuid", "int4", "timestamptz".
+        array: Whether the column holds an array of it.
+        schema: The type's schema; None when it is that of the source, so that it moves with it.
+        labels: The labels of an enum type.
+    """
+
+    name: str
+    array: bool = False
+    schema: str | None = "pg_catalog"
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a source."""
+
+    name: str
+    type: ColumnType
+    not_null: bool = False
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumns:
+    """The columns of one source, by name.
+
+    Args:
+        columns: As the catalog has them.
+    """
+
+    columns: Mapping[str, Column]
+
+    @property
+    def document(self) -> str | None:
+        """The `data jsonb` of FraiseQL's `id + data` sources: its keys stand for missing columns."""
+        data = self.columns.get("data")
+        return "data" if data and data.type.name == "jsonb" and not data.type.array else None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The columns of all sources of a schema.
+
+    Args:
+        sources: By source; a source that the database does not have is absent.
+        revision: Changes whenever anything here changes: part of every cache key.
+    """
+
+    sources: Mapping[Source, SourceColumns] = field(default_factory=dict[Source, SourceColumns])
+    revision: str = ""
+
+    @classmethod
+    def read(cls, rows: Iterable[Mapping[str, Any]]) -> Catalog:
+        """Make a catalog of the rows that `CATALOG_SQL` returned (asyncpg's records will do)."""
+        found: dict[str, dict[str, Column]] = {}
+        for row in rows:
+            type_ = ColumnType(
+                row["type"], row["is_array"], row["type_schema"], tuple(row["labels"] or ())
+            )
+            column = Column(row["column"], type_, row["not_null"], row["readable"])
+            found.setdefault(row["source"], {})[column.name] = column
+        digest = hashlib.sha256(repr(found).encode()).hexdigest()
+        sources = {_source(name): SourceColumns(columns) for name, columns in found.items()}
+        return cls(sources, digest)
+
+    def columns_of(self, source: Source) -> SourceColumns:
+        """The columns of a source.
+
+        Raises:
+            SchemaError: When the database has no such source, naming the nearest that it has.
+        """
+        columns = self.sources.get(source)
+        if columns is None:
+            near = get_close_matches(source.name, [known.name for known in self.sources], 1)
+            hint = f'; did you mean "{near[0]}"?' if near else ""
+            raise SchemaError(
+                f'the database has no view or table "{source}" that the application role can see{hint}'
+            )
+        return columns

@@ -1,0 +1,208 @@
+"""Python values as arguments of a statement: what a column of each type is compared with.
+
+A value that PostgreSQL could not take is refused here, where the argument's name is known; an
+error of the driver's would be a masked 500.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from .catalog import ColumnType
+
+__all__ = ["Converter", "converter", "parameter_type"]
+
+Converter = Callable[[Any], Any]
+
+_TEXT = frozenset({"text", "varchar", "bpchar", "name", "char"})
+_INTEGERS = frozenset({"int2", "int4", "int8"})
+_INT8 = 2**63
+# PostgreSQL's numeric has 131,072 digits before the point and 16,383 after; an exponent beyond
+# that would make the driver write out the digits first.
+_MAX_EXPONENT = 10_000
+_INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}", re.ASCII)
+_MAX_FLOAT4 = 3.4028235e38
+
+
+def parameter_type(column: ColumnType) -> ColumnType:
+    """What the parameter is cast to: a type whose equality with the column uses its index.
+
+    Integers of all widths share one operator family, so the widest is always right.
+    """
+    if column.name in _INTEGERS:
+        return ColumnType("int8")
+    if column.name == "char":
+        return ColumnType("text")
+    return ColumnType(column.name, False, column.schema, column.labels)
+
+
+def converter(column: ColumnType, members: Mapping[object, object] | None = None) -> Converter:
+    """The function from a coerced GraphQL value to what the driver takes.
+
+    It raises ValueError or ArithmeticError for a value that the column cannot hold.
+
+    Args:
+        column: The type of the column, or of an array's items.
+        members: What the column stores for each value of an enum, by `scalars.members_stored`.
+    """
+    if members is not None:
+        return _member(members, _integer if column.name in _INTEGERS else str)
+    if column.labels:
+        return _label(frozenset(column.labels))
+    if column.name in _TEXT or column.name == "citext":
+        return _text
+    if column.name in _INTEGERS:
+        return _integer
+    return _CONVERTERS.get(column.name, _unsupported)
+
+
+def _unsupported(value: Any) -> Any:
+    raise ValueError("this column cannot be compared with a value")
+
+
+def _member(members: Mapping[object, object], as_stored: Converter) -> Converter:
+    def convert(value: Any) -> Any:
+        value = value.value if isinstance(value, Enum) else value
+        if value not in members:
+            raise ValueError("not a member of the enum")
+        return as_stored(members[value])
+
+    return convert
+
+
+def _label(labels: frozenset[str]) -> Converter:
+    def convert(value: Any) -> Any:
+        if value in labels:
+            return value
+        raise ValueError("not a label of the column's type")
+
+    return convert
+
+
+def _text(value: Any) -> str:
+    text = str(value.value if isinstance(value, Enum) else value)
+    # PostgreSQL's text holds neither NUL nor half a surrogate pair.
+    if not text.isascii():
+        text.encode()
+    if "\x00" in text:
+        raise ValueError("a text cannot hold the character U+0000")
+    return text
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, str):
+        if not _INTEGER.fullmatch(value):
+            raise ValueError("not a whole number")
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not -_INT8 <= value < _INT8:
+        raise ValueError("not a whole number of 64 bits")
+    return value
+
+
+def _uuid(value: Any) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    # uuid.UUID() also reads "urn:uuid:…", braces and full-width digits.
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return UUID(value)
+    raise ValueError("not a UUID")
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError("not a number")
+
+
+def _float4(value: Any) -> float:
+    number = _float(value)
+    if abs(number) > _MAX_FLOAT4:
+        raise ValueError("beyond the range of a 4-byte float")
+    return number
+
+
+def _numeric(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise ValueError("not a number")
+    number = Decimal(repr(value) if isinstance(value, float) else value)
+    if number.is_finite() and abs(number.adjusted()) > _MAX_EXPONENT or number.is_snan():
+        raise ValueError("beyond the range of numeric")
+    return number
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("not a Boolean")
+
+
+def _exactly(*types: type) -> Converter:
+    def convert(value: Any) -> Any:
+        if isinstance(value, types):
+            return value
+        raise ValueError(f"not a {types[0].__name__}")
+
+    return convert
+
+
+def _date(value: Any) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("not a date")
+
+
+def _timestamptz(value: Any) -> datetime:
+    # A time without an offset means UTC, the session's own time zone.
+    if not isinstance(value, datetime):
+        raise ValueError("not a date with time")
+    return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+
+
+def _timestamp(value: Any) -> datetime:
+    return _timestamptz(value).replace(tzinfo=None)
+
+
+def _time(value: Any) -> time:
+    if isinstance(value, time):
+        return value.replace(tzinfo=None)
+    raise ValueError("not a time")
+
+
+def _timetz(value: Any) -> time:
+    if isinstance(value, time):
+        return value if value.tzinfo is not None else value.replace(tzinfo=timezone.utc)
+    raise ValueError("not a time")
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, allow_nan=False)
+    if "\\u0000" in text:
+        raise ValueError("a JSON text cannot hold the character U+0000")
+    return text
+
+
+_CONVERTERS: dict[str, Converter] = {
+    "uuid": _uuid,
+    "float4": _float4,
+    "float8": _float,
+    "numeric": _numeric,
+    "bool": _boolean,
+    "date": _date,
+    "timestamptz": _timestamptz,
+    "timestamp": _timestamp,
+    "time": _time,
+    "timetz": _timetz,
+    "interval": _exactly(timedelta),
+    "bytea": _exactly(bytes, bytearray),
+    "jsonb": _json,
+}

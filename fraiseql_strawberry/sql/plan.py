@@ -1,0 +1,164 @@
+"""A GraphQL operation as data that SQL can be written from: no GraphQL and no text yet.
+
+Each node says what is read, never how it is written. Values of the client are only ever
+`Parameter`s; everything else comes from the application's own code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .catalog import ColumnType
+from .scalars import Scalar
+from .source import Source
+
+__all__ = [
+    "ColumnRef",
+    "Constant",
+    "Field",
+    "Filter",
+    "Join",
+    "Keys",
+    "Link",
+    "Nested",
+    "Order",
+    "Parameter",
+    "Plan",
+    "Select",
+    "Value",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value bound per request.
+
+    Args:
+        slot: Its place among the statement's arguments, from 0.
+        type: What it is cast to, so that PostgreSQL and the driver agree on its type.
+        array: Whether it is an array of that type.
+    """
+
+    slot: int
+    type: ColumnType
+    array: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRef:
+    """A column of a row, or a key of its `data jsonb` document.
+
+    Args:
+        name: The column, or the key.
+        type: The type that the reading expression has.
+        document: The jsonb column that holds the key; None for a column of its own.
+        from_json: Whether a jsonb array is turned into an array of `type`.
+    """
+
+    name: str
+    type: ColumnType
+    document: str | None = None
+    from_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A scalar of the row under a response key."""
+
+    key: str
+    column: ColumnRef
+    scalar: Scalar
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """`__typename`: the same text in every row."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A column compared with a parameter: equal, or equal to any of an array."""
+
+    column: ColumnRef
+    parameter: Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of an order."""
+
+    column: ColumnRef
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The link table of a many-to-many join: its columns towards each side, as pairs."""
+
+    source: Source
+    local: tuple[ColumnRef, ...]
+    remote: tuple[ColumnRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Which columns of the row above equal which of this one."""
+
+    local: tuple[ColumnRef, ...]
+    remote: tuple[ColumnRef, ...]
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Rows of a source.
+
+    Args:
+        source: Where they come from.
+        fields: What is read of each, in the order requested.
+        filters: All hold.
+        order: The order, outermost key first.
+        limit: How many at the most: a number of ours, or the client's; None for one row by key.
+        offset: How many are skipped.
+    """
+
+    source: Source
+    fields: tuple[Field, ...]
+    filters: tuple[Filter, ...] = ()
+    order: tuple[Order, ...] = ()
+    limit: Parameter | int | None = None
+    offset: Parameter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Rows under a response key: of the operation itself, or of the row above by its join."""
+
+    key: str
+    select: Select
+    many: bool
+    nullable: bool
+    join: Join | None = None
+
+
+Field = Value | Constant | Nested
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The rows above a relation, given as arrays of their key columns, one parameter a column."""
+
+    columns: tuple[ColumnRef, ...]
+    parameters: tuple[Parameter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole operation, or the one field below `keys` for many rows at once."""
+
+    roots: tuple[Constant | Nested, ...]
+    keys: Keys | None = field(default=None)

@@ -1,0 +1,62 @@
+"""What the database's troubles mean for a client: busy, unreachable, or a fault of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from asyncpg import exceptions as postgres
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from .errors import ServiceUnavailable, TenancyError, TenantBusy
+
+__all__ = ["translate", "translated"]
+
+_UNREACHABLE = (
+    postgres.PostgresConnectionError,
+    postgres.AdminShutdownError,
+    postgres.CrashShutdownError,
+    postgres.CannotConnectNowError,
+    postgres.InterfaceError,
+    postgres.InvalidAuthorizationSpecificationError,
+    postgres.InvalidCatalogNameError,
+    OSError,
+    TimeoutError,
+)
+_BUSY = (postgres.TooManyConnectionsError, postgres.QueryCanceledError)
+
+
+def translate(error: BaseException) -> TenancyError | None:
+    """The error a client should see for a database's trouble, or None when it is no such thing.
+
+    Args:
+        error: What SQLAlchemy or asyncpg raised.
+    """
+    if isinstance(error, PoolTimeout):
+        return TenantBusy(hint="no connection became free within [database] pool_timeout")
+    cause = _driver_error(error)
+    if isinstance(cause, _BUSY):
+        return TenantBusy(hint=f"PostgreSQL: {cause}")
+    if isinstance(cause, _UNREACHABLE):
+        return ServiceUnavailable(hint=f"the database cannot be reached: {type(cause).__name__}")
+    return None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the client's error in place of the driver's, with the driver's as its cause."""
+    try:
+        yield
+    except Exception as error:
+        known = translate(error)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _driver_error(error: BaseException) -> BaseException:
+    """asyncpg's own exception below SQLAlchemy's two wrappers."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error

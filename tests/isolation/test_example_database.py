@@ -1,0 +1,164 @@
+"""Preparing the blog's database: again, at once, after a crash, and beside what is not ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from example_app import database
+from example_app.data import ACME, blog_of
+from example_app.database import Urls, clone, drop, prepare
+from fraiseql_strawberry.errors import SetupError
+
+
+@pytest.fixture
+async def name(admin_url: str) -> AsyncIterator[str]:
+    """A database name that is free, and is free again afterwards."""
+    name = f"example_{uuid4().hex}"
+    yield name
+    server = await asyncpg.connect(admin_url)
+    await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    await server.close()
+
+
+async def count(url: str, tenant_id: object = ACME) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(tenant_id))
+            return await connection.fetchval("SELECT count(*) FROM v_post")
+    finally:
+        await connection.close()
+
+
+async def test_prepare_makes_all_of_it_and_tells_its_progress(admin_url: str, name: str) -> None:
+    told: list[str] = []
+
+    urls = await prepare(admin_url, database=name, progress=told.append)
+
+    assert await count(urls.app_url) == len(blog_of(ACME).posts)
+    assert len(told) == 4
+    assert name in told[0]
+
+
+async def test_a_second_run_keeps_what_was_written(admin_url: str, name: str) -> None:
+    urls = await prepare(admin_url, database=name)
+    migrator = await asyncpg.connect(urls.migrator_url)
+    await migrator.execute("DELETE FROM app.tb_post WHERE NOT published")
+    await migrator.close()
+    told: list[str] = []
+
+    assert await prepare(admin_url, database=name, progress=told.append) == urls
+
+    drafts = sum(not post.published for post in blog_of(ACME).posts)
+    assert await count(urls.app_url) == len(blog_of(ACME).posts) - drafts
+    assert told == []
+
+
+async def test_several_at_once(admin_url: str, name: str) -> None:
+    results = await asyncio.gather(*(prepare(admin_url, database=name) for _ in range(4)))
+
+    assert set(results) == {results[0]}
+    assert await count(results[0].app_url) == len(blog_of(ACME).posts)
+
+
+async def test_a_run_that_was_cut_short_is_finished_by_the_next(
+    admin_url: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(_: object) -> None:
+        if _ == "loading Globex Energy: 40 posts":
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await prepare(admin_url, database=name, progress=cut)
+    urls = await prepare(admin_url, database=name)
+    assert await count(urls.app_url) == len(blog_of(ACME).posts)
+
+
+async def test_a_template_that_was_cut_short_is_made_anew(
+    admin_url: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_template_name", lambda: name)
+    await prepare(admin_url, database=name)  # prepared, and never declared a template
+    leftover = await asyncpg.connect(admin_url)
+    before = await leftover.fetchval("SELECT oid FROM pg_database WHERE datname = $1", name)
+
+    urls = await database.template(admin_url)
+
+    after = await leftover.fetchval("SELECT oid FROM pg_database WHERE datname = $1", name)
+    await leftover.close()
+    assert before != after
+    await drop(urls)
+
+
+async def test_somebody_elses_database_is_left_alone(admin_url: str, name: str) -> None:
+    server = await asyncpg.connect(admin_url)
+    await server.execute(f"CREATE DATABASE {name}")
+    urls = database.locate(admin_url, name)
+    theirs = await asyncpg.connect(urls.admin_url)
+    await theirs.execute("CREATE TABLE public.ledger (amount int)")
+
+    with pytest.raises(SetupError, match="left alone"):
+        await prepare(admin_url, database=name)
+
+    assert await theirs.fetchval("SELECT to_regnamespace('app')") is None
+    rights = await server.fetchval("SELECT datacl FROM pg_database WHERE datname = $1", name)
+    assert rights is None  # as it was: PUBLIC may still connect
+    await theirs.close()
+    await server.close()
+
+
+async def test_another_versions_database_is_left_alone(admin_url: str, name: str) -> None:
+    urls = await prepare(admin_url, database=name)
+    admin = await asyncpg.connect(urls.admin_url)
+    await admin.execute("COMMENT ON SCHEMA app IS 'example_app of last year'")
+    await admin.close()
+
+    with pytest.raises(SetupError, match="version"):
+        await prepare(admin_url, database=name)
+
+
+async def test_a_clone_has_the_rights_and_settings_that_postgresql_does_not_copy(
+    blog_template: Urls, name: str
+) -> None:
+    urls = await clone(blog_template, name)
+
+    assert await count(urls.app_url) == len(blog_of(ACME).posts)
+    app = await asyncpg.connect(urls.app_url)
+    assert await app.fetchval("SHOW statement_timeout") == "10s"
+    assert not await app.fetchval("SELECT has_database_privilege(current_database(), 'TEMP')")
+    await app.close()
+
+
+async def test_nobody_connects_to_the_template(blog_template: Urls) -> None:
+    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
+        await asyncpg.connect(blog_template.admin_url)
+
+
+async def test_passwords_are_the_callers_or_derived(admin_url: str) -> None:
+    derived = database.locate(admin_url, "blog")
+    assert derived == database.locate(admin_url, "blog")
+    assert derived != database.locate(admin_url.replace("://", "://x", 1), "blog")
+    given = database.locate(admin_url, "blog", app_password="a/b@c:d?", migrator_password="é")
+    assert "app:a%2Fb%40c%3Ad%3F@" in given.app_url
+    assert "app_migrator:%C3%A9@" in given.migrator_url
+    with pytest.raises(SetupError, match="app_password"):
+        database.locate("postgresql://postgres@localhost/postgres", "blog")
+
+
+async def test_secrets_do_not_show(admin_url: str) -> None:
+    urls = database.locate(admin_url, "blog", app_password="s3cret", migrator_password="s3cret")
+    assert repr(urls) == "Urls(database='blog')"
+
+
+def test_urls_keep_options_and_lose_credentials_in_the_query() -> None:
+    urls = database.locate(
+        "postgresql+asyncpg://root:pw@db.example:5433/postgres?sslmode=require&user=x&password=y",
+        "my blog",
+    )
+    assert urls.app_url.endswith("@db.example:5433/my%20blog?sslmode=require")
+    assert urls.app_url.startswith("postgresql://app:")
+    assert urls.server_url.startswith("postgresql://root:pw@")

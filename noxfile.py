@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -34,16 +35,17 @@ def bootstrap(arguments: list[str]) -> int:
         build_environment(folder, python)
         stamp.write_text(wanted)
     command = [str(python), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py"), *arguments]
-    if os.name == "nt":
-        return subprocess.call(command)
-    os.execv(command[0], command)  # one process: signals and the exit code are nox's own
+    if os.name != "nt":
+        os.execv(command[0], command)  # one process: signals and the exit code are nox's own
+    return subprocess.call(command)
 
 
 def build_environment(folder: Path, python: Path) -> None:
     """Make a virtual environment with nox in it, with uv where that works, else with pip."""
     if uv := shutil.which("uv"):
-        made = subprocess.call([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
-        if not made and not subprocess.call([uv, "pip", "install", "-q", "--python", python, NOX]):
+        make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
+        fill = [uv, "pip", "install", "--quiet", "--python", python, NOX]
+        if subprocess.call(make) == 0 and subprocess.call(fill) == 0:
             return
     if not importlib.util.find_spec("ensurepip"):
         sys.exit("This Python cannot make virtual environments: apt install python3-venv, or uv")
@@ -79,14 +81,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types: strict for the package."""
-    install(session, "lint", "test")
+    install(session, "lint", "demo")
     session.run("pyright")
 
 
 @nox.session
 def imports(session: nox.Session) -> None:
     """The layers: a module imports only from those below it."""
-    install(session, "lint", "test")
+    install(session, "lint", project=False)
     session.run("lint-imports")
 
 
@@ -145,7 +147,7 @@ def pytest(session: nox.Session) -> None:
 def lower_bounds() -> list[str]:
     """Each declared dependency, pinned to the oldest version that its declaration admits."""
     project = PYPROJECT["project"]
-    declared = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    declared = itertools.chain(project["dependencies"], *project["optional-dependencies"].values())
     pins: list[str] = []
     for requirement in map(Requirement, declared):
         (oldest,) = (one.version for one in requirement.specifier if one.operator in (">=", "=="))

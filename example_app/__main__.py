@@ -13,13 +13,13 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
-from fraiseql_strawberry.auth import mint_token
-from fraiseql_strawberry.embedded import durable_dir, open_server
-from fraiseql_strawberry.errors import SetupError
 
 from example_app import database
 from example_app.app import create_app
 from example_app.data import read_blogs
+from fraiseql_strawberry.auth import mint_token
+from fraiseql_strawberry.embedded import durable_dir, open_server
+from fraiseql_strawberry.errors import SetupError
 
 ENOUGH = 24 * 60 * 60  # seconds that a demo's token lives
 
@@ -58,7 +58,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--strategy", choices=["row"], default="row")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080, help="0 takes any free one")
-    parser.add_argument("--data-dir", type=Path, default=Path(".demo"))
+    parser.add_argument("--data-dir", type=Path, default=Path(".demo-data"))
     return parser.parse_args()
 
 
@@ -88,10 +88,10 @@ def greet(url: str) -> None:
         say(
             f"curl -s {url}/graphql -H 'Content-Type: application/json' "
             '-H "Authorization: Bearer $TOKEN" '
-            "-d '{\"query\":\"{ posts(limit: 3) { id title author { name } } }\"}'"
+            '-d \'{"query":"{ posts(limit: 3) { id title author { name } } }"}\''
         )
     say(f"\n# GraphiQL: {url}/graphql (paste a token into its headers)")
-    say(f"# REST:     curl -s {url}/posts -H \"Authorization: Bearer $TOKEN\"")
+    say(f'# REST:     curl -s {url}/posts -H "Authorization: Bearer $TOKEN"')
     say(f"\nready {url}")
 
 
@@ -106,7 +106,5 @@ def interrupted(signum: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-
-
     signal.signal(signal.SIGTERM, interrupted)
     sys.exit(main())

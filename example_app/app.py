@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import fraiseql_strawberry as fraiseql
 from fastapi import FastAPI, Query
 from fastapi.responses import Response
-from fraiseql_strawberry import TenantSession
-from fraiseql_strawberry.metrics import Metrics
 from sqlalchemy import text
 
+import fraiseql_strawberry as fraiseql
 from example_app import schema as blog
+from fraiseql_strawberry import TenantSession
+from fraiseql_strawberry.metrics import Metrics
 
 CONFIG = Path(__file__).with_name("fraiseql.toml")
 

@@ -6,9 +6,10 @@ import logging
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
+
 import fraiseql_strawberry as fraiseql
 from fraiseql_strawberry import TenantSession, requires_scope
-from sqlalchemy import text
 
 log = logging.getLogger("example_app")
 

@@ -1,6 +1,6 @@
 """Multi-tenancy on PostgreSQL for FastAPI and Strawberry.
 
-    import fraiseql_strawberry as fraiseql
+import fraiseql_strawberry as fraiseql
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
@@ -80,7 +80,7 @@ def scope_of(asgi: Scope) -> RequestScope:
 
 
 @asynccontextmanager
-async def resolved(connection: HTTPConnection) -> AsyncIterator[tuple[Runtime, RequestScope]]:
+async def resolved(connection: HTTPConnection) -> AsyncGenerator[tuple[Runtime, RequestScope]]:
     """The runtime and the resolved scope of a request, ambient for the block."""
     runtime, scope = runtime_of(connection), scope_of(connection.scope)
     await runtime.resolve(scope, connection.scope["headers"])
@@ -88,12 +88,12 @@ async def resolved(connection: HTTPConnection) -> AsyncIterator[tuple[Runtime, R
         yield runtime, scope
 
 
-async def _tenant_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+async def _tenant_session(connection: HTTPConnection) -> AsyncGenerator[AsyncSession]:
     async with resolved(connection) as (runtime, _), runtime.session() as session:
         yield session
 
 
-async def _sync_tenant_session(connection: HTTPConnection) -> AsyncIterator[Session]:
+async def _sync_tenant_session(connection: HTTPConnection) -> AsyncGenerator[Session]:
     async with resolved(connection) as (runtime, _), runtime.session() as session:
         yield session.sync_session
 

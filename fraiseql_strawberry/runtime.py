@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, cast
 
@@ -196,7 +196,7 @@ class Runtime:
     # -- work ---------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self) -> AsyncGenerator[AsyncSession]:
         """A session of the running tenant; commits when the block ends, rolls back on an error.
 
         Raises:
@@ -213,9 +213,7 @@ class Runtime:
                     yield shared
             return
         await self.admit(tenant_id)
-        session = open_session(
-            self.isolation, tenant_id, scope, session_class=self.session_class
-        )
+        session = open_session(self.isolation, tenant_id, scope, session_class=self.session_class)
         notify(self.observers, SessionOpened(tenant_id))
         try:
             with translated():
@@ -246,7 +244,7 @@ class Runtime:
                 return await self.isolation.read(tenant_id, query)
 
     @asynccontextmanager
-    async def as_tenant(self, tenant_id: str) -> AsyncIterator[RequestScope]:
+    async def as_tenant(self, tenant_id: str) -> AsyncGenerator[RequestScope]:
         """Run a block as a tenant: for jobs, scripts and tests.
 
         Args:
@@ -258,10 +256,18 @@ class Runtime:
         """
         canonical = canonical_tenant_id(tenant_id, self.config.multitenancy.id_type)
         if canonical is None:
-            raise Unauthorized(hint=f"{tenant_id!r} is no {self.config.multitenancy.id_type} tenant id")
+            raise Unauthorized(
+                hint=f"{tenant_id!r} is no {self.config.multitenancy.id_type} tenant id"
+            )
         ambient = find_scope()
-        if ambient is not None and ambient.source != "code" and ambient.tenant_id not in (None, canonical):
-            raise TenantSwitchRefused(hint="this request belongs to another tenant; start a job instead")
+        if (
+            ambient is not None
+            and ambient.source != "code"
+            and ambient.tenant_id not in (None, canonical)
+        ):
+            raise TenantSwitchRefused(
+                hint="this request belongs to another tenant; start a job instead"
+            )
         await self.start()
         with enter_scope(RequestScope(canonical, source="code", runtime=self)) as scope:
             yield scope

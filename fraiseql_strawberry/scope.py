@@ -10,7 +10,7 @@ The database handle is never ambient: see `session.py`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -37,7 +37,8 @@ class RequestScope:
     """
 
     __slots__ = (
-        "_slots", "_tenant_id", "claims", "loaders", "resolved", "runtime", "served", "source", "unit"
+        "_slots", "_tenant_id", "aside", "claims", "loaders", "resolved", "runtime", "served",
+        "source", "unit",
     )  # fmt: skip
 
     def __init__(
@@ -55,7 +56,8 @@ class RequestScope:
         self.resolved = tenant_id is not None
         self.runtime = runtime
         self.served: object = None
-        self.unit: Any = None
+        self.aside: Any = None  # why the fast lane stepped aside, once it has
+        self.unit: Any = None  # the one transaction of an atomic operation
         self.loaders: dict[Any, Any] = {}
 
     @property
@@ -77,7 +79,9 @@ class RequestScope:
             TenantSwitchRefused: When the request already has another tenant.
         """
         if self._tenant_id is not None and self._tenant_id != tenant_id:
-            raise TenantSwitchRefused(hint="the tenant of a request cannot be changed once it is known")
+            raise TenantSwitchRefused(
+                hint="the tenant of a request cannot be changed once it is known"
+            )
         if self._tenant_id is None:
             self._tenant_id, self.source = tenant_id, source
 
@@ -112,7 +116,7 @@ def current_scope() -> RequestScope:
 
 
 @contextmanager
-def enter_scope(scope: RequestScope) -> Iterator[RequestScope]:
+def enter_scope(scope: RequestScope) -> Generator[RequestScope]:
     """Make `scope` the running one for the block."""
     previous = _current.get()
     _current.set(scope)

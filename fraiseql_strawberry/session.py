@@ -9,7 +9,7 @@ held further up the awaiting chain, where two requests on a pool of two would de
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import cache, partial
@@ -60,7 +60,7 @@ class Lease:
             self.held = True
 
     @asynccontextmanager
-    async def hold(self) -> AsyncIterator[None]:
+    async def hold(self) -> AsyncGenerator[None]:
         """Hold a permit for a block that takes a connection without a session.
 
         Raises:
@@ -102,7 +102,9 @@ class TenantBound(Session):
         ambient = find_scope()
         if ambient is not None and ambient.tenant_id not in (None, self._tenant_id):
             # One session, one tenant: an identity map once returned B's object after a switch.
-            raise TenantSwitchRefused(hint="this session belongs to another tenant than the request")
+            raise TenantSwitchRefused(
+                hint="this session belongs to another tenant than the request"
+            )
         if self._lease.closed:
             raise TenantSwitchRefused(hint="this session's block has ended; open another")
         if in_greenlet():
@@ -121,10 +123,25 @@ def _bridged(name: str) -> Callable[..., Any]:
 
 # A SyncTenantSession is used in a worker thread, where nothing can be awaited: what talks to
 # the database goes over the bridge. Lazy loads and refreshes end in execute() as well.
-for _name in (
-    "execute scalar scalars get get_one flush commit rollback refresh merge delete connection "
-    "begin_nested bulk_save_objects bulk_insert_mappings bulk_update_mappings close"
-).split():
+for _name in [
+    "execute",
+    "scalar",
+    "scalars",
+    "get",
+    "get_one",
+    "flush",
+    "commit",
+    "rollback",
+    "refresh",
+    "merge",
+    "delete",
+    "connection",
+    "begin_nested",
+    "bulk_save_objects",
+    "bulk_insert_mappings",
+    "bulk_update_mappings",
+    "close",
+]:
     setattr(TenantBound, _name, _bridged(_name))
 
 
@@ -154,7 +171,9 @@ def bound_session_class(
         The async class as it is, and its `sync_session_class` with `TenantBound` mixed in.
     """
     sync_class = session_class.sync_session_class
-    bound = TenantBound if sync_class is Session else type("TenantBound", (TenantBound, sync_class), {})
+    bound = (
+        TenantBound if sync_class is Session else type("TenantBound", (TenantBound, sync_class), {})
+    )
     return session_class, bound
 
 

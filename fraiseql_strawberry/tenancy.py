@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -61,7 +61,11 @@ class Tenancy(Runtime):
 
     @classmethod
     def from_toml(
-        cls, path: str | Path = "fraiseql.toml", *, env: Mapping[str, str] | None = None, **options: Any
+        cls,
+        path: str | Path = "fraiseql.toml",
+        *,
+        env: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Self:
         """Read `fraiseql.toml`.
 
@@ -86,7 +90,7 @@ class Tenancy(Runtime):
     # -- FastAPI ------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(self, app: FastAPI) -> AsyncGenerator[None]:
         """For `FastAPI(lifespan=tenancy.lifespan)`: start before the first request, stop after."""
         set_runtime(app, self)
         await self.start()
@@ -107,15 +111,13 @@ class Tenancy(Runtime):
         app.add_middleware(ScopeMiddleware)
         app.add_exception_handler(TenancyError, answer_error)
         inner = app.router.lifespan_context
-        if getattr(inner, "__func__", None) is Tenancy.lifespan:
-            return  # FastAPI(lifespan=tenancy.lifespan) starts it already
 
         @asynccontextmanager
-        async def lifespan(app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+        async def lifespan(app: Any) -> AsyncGenerator[Mapping[str, Any] | None]:
             async with self.lifespan(app), inner(app) as state:
                 yield state
 
-        app.router.lifespan_context = lifespan
+        app.router.lifespan_context = cast(Any, lifespan)
 
     # -- Strawberry ---------------------------------------------------------------------------
 
@@ -134,5 +136,4 @@ class Tenancy(Runtime):
         Returns:
             A context getter that adds the tenant to what the application's own one gives.
         """
-
         return tenant_context_getter(self, getter)

@@ -11,7 +11,7 @@ from .tenant import Tenant, TenantStatus
 
 __all__ = ["TenantsTable"]
 
-_COLUMNS = resources.files(__package__).joinpath("tenants_table.sql").read_text("utf-8")
+_COLUMNS = resources.files("fraiseql_strawberry").joinpath("tenants_table.sql").read_text("utf-8")
 
 
 class TenantsTable:

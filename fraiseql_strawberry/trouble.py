@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from asyncpg import exceptions as postgres
@@ -44,7 +44,7 @@ def translate(error: BaseException) -> TenancyError | None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated() -> Generator[None]:
     """Raise the client's error in place of the driver's, with the driver's as its cause."""
     try:
         yield
@@ -56,7 +56,7 @@ def translated() -> Iterator[None]:
 
 
 def _driver_error(error: BaseException) -> BaseException:
-    """asyncpg's own exception below SQLAlchemy's two wrappers."""
+    """Asyncpg's own exception below SQLAlchemy's two wrappers."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         return error.orig.__cause__ or error.orig
     return error

@@ -32,7 +32,7 @@ def build_verifier(config: Config) -> TokenVerifier | None:
     rules = TokenRules(
         algorithms=auth.algorithms,
         issuer=auth.issuer,
-        audience=auth.audience[0] if auth.audience else None,
+        audience=auth.audience or None,
         leeway=auth.leeway,
         max_lifetime=auth.max_lifetime,
         tenant_claim=auth.tenant_claim,

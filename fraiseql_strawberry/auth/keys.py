@@ -78,7 +78,7 @@ class StaticKeys:
         """How often the keys were replaced."""
         return self._revision
 
-    async def find(self, algorithm: str, kid: str | None) -> Sequence[Key]:  # noqa: ARG002
+    async def find(self, algorithm: str, kid: str | None) -> Sequence[Key]:
         """All keys made for the algorithm; `kid` says nothing about keys that have no name."""
         return self._keys.get(algorithm, ())
 

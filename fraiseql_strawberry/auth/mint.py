@@ -34,7 +34,7 @@ def sign(claims: Mapping[str, Any], secret: str, *, algorithm: str = "HS256") ->
     return jwt.encode({"alg": algorithm}, dict(claims), secret_key(secret), registry=registry)
 
 
-def mint_token(  # noqa: PLR0913 - all by keyword, each one claim
+def mint_token(
     secret: str,
     *,
     tenant: str | None,

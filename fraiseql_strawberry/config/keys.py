@@ -35,7 +35,6 @@ def read_auth(reader: Reader, notices: list[Mistake]) -> Auth:
         reader: The reader; what is wrong goes to its mistakes.
         notices: What is odd but not wrong is added here.
     """
-    found_before = len(reader.mistakes)
     public = {name: reader.rank(("auth", name)) for name in _PUBLIC if _is_set(reader, name)}
     hmac = {name: reader.rank(("auth", name)) for name in _HMAC if reader.raw(("auth", name))}
     top = max([*public.values(), *hmac.values()], default=0)
@@ -57,7 +56,7 @@ def read_auth(reader: Reader, notices: list[Mistake]) -> Auth:
             reader.complain(("auth", second), f"and {first} are both set", "Keep one of them")
     if auth.public_key:
         auth = replace(auth, public_key=_public_key(reader, auth.public_key))
-    if not public and not hmac and len(reader.mistakes) == found_before:
+    if not public and not hmac and not reader.mistakes:  # another mistake may be the cause
         auth = replace(auth, secret=_secret_of_environment(reader))
     return _with_algorithms(reader, auth)
 

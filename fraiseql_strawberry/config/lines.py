@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
 __all__ = ["Definition", "Path", "definitions", "key_lines", "line_of", "redefinition"]
 
 Path = tuple[str | int, ...]
@@ -27,6 +30,7 @@ _TOKEN = re.compile(
     | (?P<bare>[^ \t\r\n][^][{}=.,\#"' \t\r\n]*)''',
     re.VERBOSE | re.DOTALL,
 )
+_DEEPEST = 100  # tomlkit refuses what is nested deeper
 # What may not be defined again as what; "implied" is the `a` of a header `[a.b]`.
 _CLASHES: dict[Kind, frozenset[Kind]] = {
     "key": frozenset({"key", "dotted", "table", "implied", "element"}),
@@ -64,6 +68,8 @@ def definitions(text: str) -> Iterator[Definition]:
             scanner.end_line()
         elif kind not in ("comment", "space"):
             yield from scanner.take(piece, line, is_mark=kind == "mark")
+            if max(len(scanner.open), len(scanner.key)) > _DEEPEST:
+                return
         line += piece.count("\n")
 
 
@@ -197,5 +203,10 @@ def _prefixes(path: Path, start: int, line: int, kind: Kind) -> Iterator[Definit
 
 
 def _plain(piece: str) -> str:
-    """The name of a key; escapes stay as they are, since no key of ours needs one."""
+    """The name that a piece of a key stands for."""
+    if piece[0] == '"' and "\\" in piece:
+        try:
+            return next(iter(tomlkit.parse(f"{piece} = 0")))
+        except TOMLKitError:
+            return piece
     return piece[1:-1] if piece[0] in "\"'" else piece

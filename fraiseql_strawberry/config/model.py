@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from .keys import read_auth
 from .lines import Path
 from .mistakes import Mistake, config_error
 from .origin import Layer, Origin
-from .reading import SECTIONS, Reader
+from .reading import SECTIONS, Reader, rules_of
 from .rules import RuleError
 from .secret import SecretUrl
 from .secret_rules import database_url
@@ -159,13 +159,15 @@ class Config:
     def _replaced(self, read: Config) -> dict[str, Any]:
         """What `dataclasses.replace` changed since the configuration was read, by section."""
         changed: dict[str, Any] = {}
-        for path in SECTIONS:
-            table, now, then = changed, self, read
+        for path, section in SECTIONS.items():
+            now, then = self, read
             for part in map(str, path):
-                table = table.setdefault(part, {})
                 now, then = getattr(now, part), getattr(then, part)
-            for name in (each.name for each in fields(then) if (*path, each.name) not in SECTIONS):
+            for name in rules_of(section):
                 if getattr(now, name) != getattr(then, name):
+                    table = changed
+                    for part in map(str, path):
+                        table = table.setdefault(part, {})
                     table[name] = getattr(now, name)
         return changed
 

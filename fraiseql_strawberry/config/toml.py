@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import tomlkit
-from tomlkit.exceptions import ParseError, TOMLKitError
+from tomlkit.exceptions import ParseError, TOMLKitError, UnexpectedEofError
 
 from fraiseql_strawberry.errors import ConfigError
 
@@ -100,15 +100,15 @@ def _parse_error(error: ParseError, text: str, file: str) -> ConfigError:
     # TOML itself break at line feeds only.
     before = "".join(text.splitlines(keepends=True)[: error.line - 1])
     index = min(len(before) + error.col, len(text))
-    line = text.count("\n", 0, index) + 1
-    column = index - (text.rfind("\n", 0, index) + 1) + 1
     # tomlkit quotes the character that it met: it may be the first of a secret without quotes.
-    reason = reason.partition(":")[0]
-    if index >= len(text):
-        reason = "Unexpected end of file"
+    reason, _, met = reason.partition(": ")
+    if isinstance(error, UnexpectedEofError) or (met == r"'\x00'" and "\0" not in text):
+        reason, index = "Unexpected end of file", len(text.rstrip())
     elif reason.startswith("Invalid character"):
         reason = "Invalid escape or character in a string"
     hint = "Text values need quotes" if reason == "Unexpected character" else None
+    line = text.count("\n", 0, index) + 1
+    column = index - text.rfind("\n", 0, index)
     message = f"not valid TOML: {reason[:1].lower()}{reason[1:]} (column {column})"
     return ConfigError(message, file=file, line=line, hint=hint)
 

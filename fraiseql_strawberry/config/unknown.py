@@ -11,7 +11,7 @@ from .mistakes import header
 
 __all__ = ["unknown_key"]
 
-_PASSWORD = re.compile(r"(?:^|_)(?:password|passwd|pwd|credentials?|dsn)(?:_|$)")
+_PASSWORD = re.compile(r"(?:^|_)(?:password|passwd|pwd|credentials?|dsn|database_url|db_url)(?:_|$)")
 _SECRET = re.compile(r"(?:^|_)(?:secrets?|token|jwt|(?:api|private|signing)_?key)(?:_|$)")
 _HOMES = {
     _PASSWORD: 'A password belongs in [database] url, as "${DATABASE_URL}"',
@@ -31,13 +31,13 @@ def unknown_key(section: Path, key: str, keys: Mapping[Path, tuple[str, ...]]) -
     if not section:
         message = f'there is no section or top-level key "{_shown(key)}"'
     plain = _plain(key)
-    if near := difflib.get_close_matches(plain, keys[section], 1, 0.75):
+    home = next((home for pattern, home in _HOMES.items() if pattern.search(plain)), None)
+    near = difflib.get_close_matches(plain, keys[section], 1, 0.75)
+    if near and (section or not home):  # [graphql] max_token speaks of no secret
         return message, f'Did you mean "{near[0]}"?'
     owners = [path for path, names in keys.items() if path and plain in names]
-    if not owners or owners == [("auth",)]:
-        for pattern, home in _HOMES.items():
-            if pattern.search(plain):
-                return message, home
+    if home and owners in ([], [("auth",)]):
+        return message, home
     if owners:
         return message, f"It belongs in {' or '.join(header(owner) for owner in owners)}"
     names = ", ".join(keys[section])

@@ -7,13 +7,21 @@ import pwd
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ..errors import SetupError
 
 __all__ = ["Account"]
 
 _UNPRIVILEGED = "nobody"
+
+
+class Identity(TypedDict, total=False):
+    """The arguments of `subprocess.Popen` that make a child run as another user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,8 @@ class Account:
         return cls(_UNPRIVILEGED, entry.pw_uid, entry.pw_gid, switched=True)
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The arguments of `subprocess.Popen` that make a child run as this user."""
+    def identity(self) -> Identity:
+        """What makes a child run as this user."""
         if not self.switched:
             return {}
         # Without extra_groups the child would keep root's supplementary groups.
@@ -60,8 +68,8 @@ class Account:
 
     def can_reach(self, folder: Path) -> bool:
         """Whether this user may enter a folder; asked of the kernel, which also knows ACLs."""
-        question = ["sh", "-c", 'test -x "$1"', "sh", str(folder.absolute())]
-        return subprocess.run(question, cwd="/", check=False, **self.options).returncode == 0
+        question = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(folder.absolute())]
+        return subprocess.run(question, cwd="/", check=False, **self.identity).returncode == 0
 
     def own(self, path: Path) -> None:
         """Make a file or folder this user's."""

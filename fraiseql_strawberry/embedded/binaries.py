@@ -40,7 +40,7 @@ class Binaries:
     wheel: str | None = None
 
     def program(self, name: str) -> str:
-        """The full path of `initdb`, `postgres`, `pg_dump` …"""
+        """The full path of `initdb`, `postgres` or another program."""
         return str(self.folder / name)
 
     def copied_to(self, folder: Path) -> Binaries:
@@ -68,7 +68,7 @@ class Binaries:
 
 
 def find_binaries(major: int | None = None) -> Binaries:
-    """Find a PostgreSQL: in a wheel, else on the system; the newest version of the first that has one.
+    """Find a PostgreSQL: in a wheel, else on the system; of several versions there, the newest.
 
     Args:
         major: The only major version that will do, such as that of an existing data directory.

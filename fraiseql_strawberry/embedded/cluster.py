@@ -9,7 +9,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -58,7 +58,7 @@ class Cluster:
         return int(version.read_text()) if version.exists() else None
 
     @contextmanager
-    def locked(self) -> Iterator[int]:
+    def locked(self) -> Generator[int]:
         """Lock the folder.
 
         Yields:
@@ -128,7 +128,7 @@ class Cluster:
                 check=False,
                 capture_output=True,
                 text=True,
-                **self.account.options,
+                **self.account.identity,
             )
         except OSError as error:
             raise SetupError(
@@ -194,7 +194,7 @@ class Cluster:
         if pid is None or sys.platform != "linux":
             return
         try:
-            alive = os.path.samefile(f"/proc/{pid}/cwd", self.data)
+            alive = Path(f"/proc/{pid}/cwd").samefile(self.data)
         except (FileNotFoundError, PermissionError):
             alive = False  # no such process, or another user's, who could not use our data
         if not alive:

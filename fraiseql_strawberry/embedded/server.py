@@ -157,7 +157,7 @@ class EmbeddedPostgres:
             command += ["-c", f"{name}={value}"]
         order = {
             "command": command,
-            "options": cluster.account.options,
+            "options": cluster.account.identity,
             "lock": lock,
             "remove": str(scratch),
         }

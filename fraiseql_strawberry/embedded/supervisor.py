@@ -31,10 +31,10 @@ _PR_SET_PDEATHSIG = 1
 
 def main(order: dict[str, Any]) -> int:
     """Run the server until it ends, or until standard input does; returns its exit code."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    libc = ctypes.CDLL(None)
 
     def die_with_supervisor() -> None:
-        if libc is not None:
+        if sys.platform == "linux":
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
     server = subprocess.Popen(
@@ -44,11 +44,11 @@ def main(order: dict[str, Any]) -> int:
         cwd="/",
         env={"PATH": os.defpath, "LC_ALL": "C"},  # no secrets of the application's environment
         pass_fds=[order["lock"]],
-        preexec_fn=die_with_supervisor,  # safe: there is one thread yet
+        preexec_fn=die_with_supervisor,  # noqa: PLW1509 - there is only one thread yet
         **order["options"],
     )
     os.close(order["lock"])
-    signal.signal(signal.SIGTERM, lambda *_: server.send_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: server.send_signal(signal.SIGINT))
     launcher = threading.Thread(target=_stop_with_launcher, args=[server], daemon=True)
     launcher.start()
     with contextlib.suppress(BrokenPipeError):  # the launcher has died; the thread sees to it

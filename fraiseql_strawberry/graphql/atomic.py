@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 
@@ -73,7 +73,7 @@ class AtomicUnit:
             )
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[AsyncSession]:
+    async def turn(self) -> AsyncGenerator[AsyncSession]:
         """The shared session, for one resolver at a time; what it changed is flushed after."""
         assert self._session is not None
         async with self._turn:

@@ -133,7 +133,7 @@ def make_context(runtime: Runtime, scope: RequestScope, custom: object = None) -
     Raises:
         TypeError: For anything else.
     """
-    if custom is None or isinstance(custom, Mapping) and not isinstance(custom, BaseContext):
+    if custom is None or (isinstance(custom, Mapping) and not isinstance(custom, BaseContext)):
         context = Context()
         context._scope, context._runtime = scope, runtime  # pyright: ignore[reportPrivateUsage]
         for key, value in (custom or {}).items():

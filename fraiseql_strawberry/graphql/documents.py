@@ -46,6 +46,7 @@ class OperationFacts:
         type: "query", "mutation" or "subscription".
         needs_tenant: Whether any of its root fields needs a tenant.
         atomic: Whether it is one transaction.
+        fields: Its root fields; None for those that no Strawberry field stands behind.
     """
 
     node: OperationDefinitionNode
@@ -53,6 +54,7 @@ class OperationFacts:
     type: str
     needs_tenant: bool
     atomic: bool
+    fields: tuple[StrawberryField | None, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,7 +71,9 @@ class Document:
     text: str
     node: DocumentNode
     errors: list[GraphQLError]
-    operations: dict[str | None, OperationFacts] = field(default_factory=dict[str | None, OperationFacts])
+    operations: dict[str | None, OperationFacts] = field(
+        default_factory=dict[str | None, OperationFacts]
+    )
 
     def operation(self, name: str | None) -> OperationFacts:
         """The operation that a request names.
@@ -85,7 +89,9 @@ class Document:
             return found
         known = ", ".join(sorted(name for name in self.operations if name)) or "none with a name"
         if name is None:
-            raise GraphQLError(f"operationName is needed: the document has several operations ({known}).")
+            raise GraphQLError(
+                f"operationName is needed: the document has several operations ({known})."
+            )
         raise GraphQLError(f'There is no operation named "{name}" (there are: {known}).')
 
 
@@ -150,15 +156,28 @@ class Documents:
             raise
         except RecursionError as error:
             raise GraphQLError("The document is nested too deeply.") from error
-        too_large = check_limits(node, self._limits)
-        if too_large is not None:
-            raise too_large
+        self._refuse_too_large(node)
         if not self._introspection:
             rules = (*rules, NoSchemaIntrospectionCustomRule)
         document = Document(text, node, validate(self._schema, node, rules))
         if not document.errors:
             document.operations = {facts.name: facts for facts in self._operations(node)}
         return document
+
+    def examine(self, node: DocumentNode) -> Document:
+        """What the guards need to know of a valid document that somebody else parsed.
+
+        Raises:
+            GraphQLError: When a bound is exceeded.
+        """
+        self._refuse_too_large(node)
+        operations = {facts.name: facts for facts in self._operations(node)}
+        return Document("", node, [], operations)
+
+    def _refuse_too_large(self, node: DocumentNode) -> None:
+        too_large = check_limits(node, self._limits)
+        if too_large is not None:
+            raise too_large
 
     def _operations(self, document: DocumentNode) -> Iterator[OperationFacts]:
         fragments = {
@@ -168,17 +187,20 @@ class Documents:
         }
         for node in document.definitions:
             if isinstance(node, OperationDefinitionNode):
-                fields = [
+                fields = tuple(
                     self._root_field(node, name)
                     for name in _field_names(node.selection_set, fragments)
                     if not name.startswith("__")
-                ]
+                )
                 yield OperationFacts(
                     node,
                     node.name.value if node.name else None,
                     node.operation.value,
                     needs_tenant=any(_needs_tenant(field) for field in fields),
-                    atomic=any(isinstance(f, OperationField) and f.operation.atomic for f in fields),
+                    atomic=any(
+                        isinstance(f, OperationField) and f.operation.atomic for f in fields
+                    ),
+                    fields=fields,
                 )
 
     def _root_field(self, operation: OperationDefinitionNode, name: str) -> StrawberryField | None:

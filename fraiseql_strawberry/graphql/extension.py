@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
 
 from ..errors import Forbidden, TenancyError
+from ..events import OperationServed, notify
 from ..runtime import Runtime, running
 from ..scope import enter_scope, find_scope
 from .atomic import AtomicUnit
 from .context import Context, make_context
 from .documents import Document, OperationFacts
+from .fast_lane import Aside, GraphQLRequest, lane_of
 from .guard import Around, admit_operation, middleware_request
 from .middleware import Middleware, Outcome
 from .public_errors import Refused, public_errors, refused
@@ -30,6 +34,8 @@ class TenancyExtension(SchemaExtension):
         runtime: The tenancy; None takes the one of the running request.
         middleware: For schemas that were not made by `build_schema`.
     """
+
+    fraiseql_safe = True  # it sees nothing that the fast lane would not do itself
 
     def __init__(
         self,
@@ -67,24 +73,29 @@ class TenancyExtension(SchemaExtension):
 
     async def on_execute(self) -> AsyncIterator[None]:  # type: ignore[override]
         """Middlewares, the tenant, its status; then, for atomic operations, one transaction."""
-        operation = self.execution_context
-        if self._document is None:
-            yield
-            return
-        around = Around()
-        self._context.scope.served = self._served
+        operation, around = self.execution_context, Around()
+        scope = self._context.scope
+        scope.served = self._served
+        aside, scope.aside = scope.aside, None
+        started = time.perf_counter()
+        facts: OperationFacts | None = None
         try:
-            facts = self._document.operation(operation._provided_operation_name)  # pyright: ignore[reportPrivateUsage]
-            await self._enter(around, facts)
+            facts = self._known_document().operation(operation._provided_operation_name)  # pyright: ignore[reportPrivateUsage]
+            aside = aside or await self._fast_lane(facts)
+            if operation.result is None:
+                await self._enter(around, facts, guarded=aside.guarded)
         except TenancyError as error:
             operation.result = refused(error)
         except GraphQLError as error:
             operation.result = Refused([error])
+        except Exception as error:  # noqa: BLE001 - a middleware's fault is masked, not repeated
+            operation.result = Refused([GraphQLError("", original_error=error)])
         if operation.result is not None:
             yield
             return
+        assert facts is not None and aside is not None
         try:
-            if facts.atomic:  # pyright: ignore[reportPossiblyUnboundVariable]
+            if facts.atomic:
                 async with AtomicUnit(self._served.runtime, operation):
                     yield
             else:
@@ -92,6 +103,15 @@ class TenancyExtension(SchemaExtension):
             await self._leave(around)
         finally:
             around.abandon()
+        self._observe(facts, aside, started)
+
+    def _known_document(self) -> Document:
+        if self._document is None:
+            # Another extension parsed it: it is guarded all the same.
+            node = self.execution_context.graphql_document
+            assert node is not None
+            self._document = self._served.documents.examine(node)
+        return self._document
 
     @property
     def _served(self) -> ServedSchema:
@@ -121,19 +141,43 @@ class TenancyExtension(SchemaExtension):
         with enter_scope(scope):
             yield
 
-    async def _enter(self, around: Around, facts: OperationFacts) -> None:
+    async def _fast_lane(self, facts: OperationFacts) -> Aside:
+        """Under Strawberry's own router the lane is reached here."""
+        operation, context = self.execution_context, self._context
+        lane = lane_of(self._served)
+        if lane is None or facts.type != "query" or operation.query is None:
+            return Aside("off" if lane is None else facts.type)
+        request = context.get("request")
+        answer = await lane.answer(
+            GraphQLRequest(
+                operation.query,
+                operation.variables,
+                operation._provided_operation_name,  # pyright: ignore[reportPrivateUsage]
+            ),
+            context.scope,
+            request.scope if request is not None else None,
+        )
+        if isinstance(answer, Aside):
+            return answer
+        operation.result = ExecutionResult(data=json.loads(answer), errors=None)
+        return Aside("compiled", guarded=True)
+
+    async def _enter(self, around: Around, facts: OperationFacts, *, guarded: bool) -> None:
         served, context = self._served, self._context
 
         async def admit() -> None:
             await admit_operation(served.runtime, context, facts)
 
-        if served.middleware:
-            await around.enter(served.middleware, middleware_request(context, facts), admit)
+        if served.middleware and not guarded:
+            request = context.get("request")
+            headers = request.scope["headers"] if request is not None else ()
+            seen = middleware_request(context, facts, headers)
+            await around.enter(served.middleware, seen, admit)
         else:
             await admit()
 
     async def _leave(self, around: Around) -> None:
-        if not self._served.middleware:
+        if not around.entered:
             return
         operation = self.execution_context
         errors = (operation.result.errors if operation.result else None) or []
@@ -142,3 +186,13 @@ class TenancyExtension(SchemaExtension):
             await around.leave(outcome)
         except TenancyError as error:
             operation.result = refused(error)
+
+    def _observe(self, facts: OperationFacts, aside: Aside, started: float) -> None:
+        runtime = self._served.runtime
+        if runtime.observers:
+            seconds = time.perf_counter() - started
+            tenant_id = self._context.scope.tenant_id
+            event = OperationServed(
+                tenant_id, facts.name, facts.type, "standard", aside.reason, seconds
+            )
+            notify(runtime.observers, event)

@@ -7,7 +7,7 @@ a statement of the operation, and whatever raises means that none will be sent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.datastructures import Headers
 
@@ -31,13 +31,18 @@ async def admit_operation(runtime: Runtime, context: Context, facts: OperationFa
         await runtime.admit(tenant_id)
 
 
-def middleware_request(context: Context, facts: OperationFacts) -> MiddlewareRequest:
-    """What the middlewares see of an operation."""
-    request = context.get("request")
-    headers = Headers(scope=request.scope) if request is not None else Headers({})
-    return MiddlewareRequest(
-        headers, RequestAuth(context.scope.claims), context, facts.name, facts.type
-    )
+def middleware_request(
+    context: Context, facts: OperationFacts, headers: Iterable[tuple[bytes, bytes]]
+) -> MiddlewareRequest:
+    """What the middlewares see of an operation.
+
+    Args:
+        context: The mapping that becomes `info.context`.
+        facts: The operation.
+        headers: `scope["headers"]` of the ASGI request; empty outside of one.
+    """
+    auth = RequestAuth(context.scope.claims)
+    return MiddlewareRequest(Headers(raw=list(headers)), auth, context, facts.name, facts.type)
 
 
 class Around:
@@ -53,6 +58,11 @@ class Around:
         self._reached: asyncio.Future[None] = loop.create_future()
         self._outcome: asyncio.Future[Outcome] = loop.create_future()
         self._task: asyncio.Task[Outcome] | None = None
+
+    @property
+    def entered(self) -> bool:
+        """Whether there is a chain."""
+        return self._task is not None
 
     async def enter(
         self,

@@ -41,7 +41,9 @@ def find_session_parameter(function: Callable[..., Any]) -> SessionParameter | N
     if found[0].sync == inspect.iscoroutinefunction(function):
         wanted = "TenantSession" if found[0].sync else "SyncTenantSession"
         kind = "async" if found[0].sync else "sync"
-        raise SchemaError(f"{function.__name__}() is {kind}: annotate {found[0].name} with {wanted}")
+        raise SchemaError(
+            f"{function.__name__}() is {kind}: annotate {found[0].name} with {wanted}"
+        )
     return found[0]
 
 

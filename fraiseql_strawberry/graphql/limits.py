@@ -96,7 +96,9 @@ class _Measure:
                 if node.name.value.startswith("__"):
                     self.introspection_depth = max(self.introspection_depth, below.depth)
                     below = _Size(0, below.aliases, 0)
-                size = _Size(below.depth + 1, below.aliases + (node.alias is not None), below.fields + 1)
+                size = _Size(
+                    below.depth + 1, below.aliases + (node.alias is not None), below.fields + 1
+                )
             elif isinstance(node, InlineFragmentNode):
                 size = self.selection(node.selection_set)
             else:

@@ -10,7 +10,14 @@ from typing import Any
 from ..auth import Claims
 from ..errors import Unauthorized, UsageError
 
-__all__ = ["Middleware", "MiddlewareRequest", "Outcome", "RequestAuth", "middleware", "run_middleware"]
+__all__ = [
+    "Middleware",
+    "MiddlewareRequest",
+    "Outcome",
+    "RequestAuth",
+    "middleware",
+    "run_middleware",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,11 @@ def mutation(
 def _source_query(
     function: Function, sql_source: str, id_arg: str | None, order_by: str | tuple[str, ...] | None
 ) -> SourceQuery:
-    names = [name for name in inspect.signature(function).parameters if name not in ("self", "info", "root")]
+    names = [
+        name
+        for name in inspect.signature(function).parameters
+        if name not in ("self", "info", "root")
+    ]
     if id_arg is not None and id_arg not in names:
         raise SchemaError(
             f'{function.__name__}(): id_arg="{id_arg}" names no argument; there are: {", ".join(names)}'
@@ -186,8 +190,7 @@ def _resolver(
     resolve.__module__ = function.__module__
     resolve.__doc__ = function.__doc__
     resolve.__annotations__ = {
-        name: p.annotation for name, p in resolve.__signature__.parameters.items()  # pyright: ignore[reportFunctionMemberAccess]
+        name: p.annotation
+        for name, p in resolve.__signature__.parameters.items()  # pyright: ignore[reportFunctionMemberAccess]
     }
     return StrawberryResolver(resolve)
-
-

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 import strawberry
+from graphql import FieldNode
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.permission import PermissionExtension
 from strawberry.types.arguments import StrawberryArgument
@@ -17,10 +19,13 @@ from strawberry.types.lazy_type import LazyType
 from ..errors import SchemaError
 from ..sql.source import OrderKey, Relation, Source, Through, parse_order_by
 
-__all__ = ["RELATED", "RelationField", "relation"]
+__all__ = ["RELATED", "Prefetched", "RelationField", "relation"]
 
 RELATED = "_fraiseql_related"
-"""Where an instance keeps what was read with it: response key → value."""
+"""Where an instance keeps what was read with it: response key → (the field's nodes, value)."""
+
+Prefetched = tuple[tuple[FieldNode, ...], str]
+"""Where in a document a relation was read ahead for: the field's nodes and its response key."""
 
 _KEY = "fraiseql"
 
@@ -68,7 +73,9 @@ class RelationField(StrawberryField):
                 f"relation {name!r}: a list needs the column of the other source that points "
                 f'here: relation(remote="…_id"), or through=("link_table", "this_id", "other_id")'
             )
-        pairs = ((local, through.local), (through.remote, remote)) if through else ((local, remote),)
+        pairs = (
+            ((local, through.local), (through.remote, remote)) if through else ((local, remote),)
+        )
         for left, right in pairs:
             if len(left) != len(right):
                 raise SchemaError(f"relation {name!r}: {left} and {right} differ in length")
@@ -85,9 +92,7 @@ class RelationField(StrawberryField):
     def arguments(self) -> list[StrawberryArgument]:
         """`limit` and `offset` on lists."""
         if self._arguments is None:
-            self._arguments = (
-                [_int_argument("limit"), _int_argument("offset")] if self.many else []
-            )
+            self._arguments = [_int_argument("limit"), _int_argument("offset")] if self.many else []
         return self._arguments
 
     @arguments.setter
@@ -96,10 +101,14 @@ class RelationField(StrawberryField):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
         """What was read with the parent row, or else what the batching loader finds."""
-        related: dict[str, Any] = getattr(source, RELATED, {})
-        key = info.path.key
-        if key in related:
-            return related[key]
+        related: dict[str, tuple[tuple[FieldNode, ...], Any]] = getattr(source, RELATED, {})
+        found = related.get(info.path.key)
+        if found is not None:
+            # A resolver may return the same object elsewhere in the response, where the same key
+            # stands for other arguments and another selection.
+            here = info._raw_info.field_nodes
+            if len(found[0]) == len(here) and all(map(is_, found[0], here)):
+                return found[1]
         return info.context.fraiseql_load_related(self, source, info)
 
 

@@ -23,6 +23,8 @@ from ..runtime import Runtime
 from . import graphiql
 from .body import read_body, replay
 from .context_getter import tenant_context_getter
+from .fast_lane import lane_of
+from .front import Front, nothing_in_front, overrides_nothing, request_of
 from .public_errors import Refused, public_errors
 from .served import served_schema
 
@@ -45,6 +47,8 @@ class _Route(APIRoute):
     """A route whose errors are coded, those of its dependencies too, whoever mounts it."""
 
     max_body_bytes: int
+    front: Front | None
+    _free: bool | None = None
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         handler = super().get_route_handler()
@@ -67,7 +71,20 @@ class _Route(APIRoute):
                 await response(scope, receive, send)
                 return
             receive = replay(body, receive)
+        else:
+            body = b""
+        front = self.front
+        if front is not None and self._may_go_in_front(scope["app"]):
+            if await front.answer(scope, body, send):
+                return
         await super().handle(scope, receive, send)
+
+    def _may_go_in_front(self, app: Any) -> bool:
+        if app.dependency_overrides:
+            return False
+        if self._free is None:
+            self._free = nothing_in_front(self, app)
+        return self._free
 
 
 class GraphQLRouter(StrawberryRouter[Any, Any]):
@@ -93,8 +110,16 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
     ) -> None:
         settings = tenancy.config.graphql
         options.setdefault("graphql_ide", "graphiql" if settings.ide else None)
+        self._served = served_schema(tenancy, schema, tenancy.middleware)
+        self._front = self._open_front(tenancy)
+        in_front = context_getter is None and options.get("root_value_getter") is None
         options["route_class"] = type(
-            "GraphQLRoute", (_Route,), {"max_body_bytes": settings.max_body_bytes}
+            "GraphQLRoute",
+            (_Route,),
+            {
+                "max_body_bytes": settings.max_body_bytes,
+                "front": self._front if in_front else None,
+            },
         )
         super().__init__(
             schema,
@@ -104,12 +129,17 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             **options,
         )
         self.tenancy = tenancy
-        self._served = served_schema(tenancy, schema, tenancy.middleware)
         tenancy.when_started(self._served.prepare)
         if settings.ide:
             self.add_api_route(
-                f"{path}/graphiql/{{name}}", self._asset, methods=["GET"], include_in_schema=False
+                f"{path.rstrip('/')}/graphiql/{{name}}", self._asset, methods=["GET"], include_in_schema=False
             )
+
+    def _open_front(self, tenancy: Runtime) -> Front | None:
+        lane = lane_of(self._served)
+        if lane is None or not overrides_nothing(type(self), GraphQLRouter):
+            return None
+        return Front(tenancy, lane)
 
     async def _asset(self, name: str) -> Response:
         found = graphiql.asset(name)
@@ -125,10 +155,33 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         """Strawberry's own handling, with its plain-text refusals turned into coded errors."""
         try:
-            return await super().run(request, context, root_value)
+            answer = await self._fast(request, context)
+            return answer or await super().run(request, context, root_value)
         except HTTPException as error:
             body = BadUserInput(error.reason).body()
             return JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
+
+    async def _fast(self, request: Any, context: Any) -> Response | None:
+        """The fast lane behind FastAPI's dependencies, which have run by now."""
+        front, asgi = self._front, request.scope
+        if front is None or asgi["type"] != "http" or context.scope.aside is not None:
+            return None
+        body = await request.body() if request.method == "POST" else b""
+        wanted = request_of(asgi, body)
+        if wanted is None:
+            return None
+        data = await front.data(asgi, context.scope, wanted)
+        if data is None:
+            return None
+        sub_response = await self.get_sub_response(request)
+        response = Response(
+            f'{{"data":{data}}}',
+            sub_response.status_code or 200,
+            media_type="application/json",
+        )
+        response.headers.raw.extend(sub_response.headers.raw)
+        self._never_cached(response)
+        return response
 
     def decode_json(self, data: str | bytes) -> Any:
         """JSON into a request, or a clear refusal (deep nesting and huge numbers included)."""
@@ -146,7 +199,9 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
                 _check_request(item)
         return await super().parse_http_body(request)
 
-    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+    async def process_result(
+        self, request: Request, result: ExecutionResult
+    ) -> GraphQLHTTPResponse:
         """The response's body; `data` is left out where nothing was executed."""
         if result.errors:
             result.errors = public_errors(result.errors)
@@ -165,9 +220,14 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
                 response.headers["Retry-After"] = _RETRY_AFTER[code]
             if code == "UNAUTHORIZED":
                 response.headers["WWW-Authenticate"] = "Bearer"
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Vary"] = f"Authorization, {self.tenancy.config.multitenancy.tenant_header}"
+        self._never_cached(response)
         return response
+
+    def _never_cached(self, response: Response) -> None:
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = (
+            f"Authorization, {self.tenancy.config.multitenancy.tenant_header}"
+        )
 
 
 def _check_request(item: object) -> None:
@@ -193,4 +253,3 @@ def _request_code(body: Any) -> str | None:
     error = body["errors"][0]
     code = error.get("extensions", {}).get("code") if isinstance(error, dict) else None
     return code if code in _REQUEST_CODES else None
-

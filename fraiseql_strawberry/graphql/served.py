@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from strawberry import Schema
@@ -42,6 +43,7 @@ class ServedSchema:
         self.index = SchemaIndex(schema)
         self.settings = Settings(max_limit=graphql.max_limit, max_cost=graphql.max_cost)
         self.catalog: Catalog | None = None
+        self.lanes: list[Any] = []  # its fast lane, or None, once that has been decided
         self._fields: FieldCompiler | None = None
         self._reading = asyncio.Lock()
 

@@ -89,7 +89,9 @@ async def load(type_: type[T], session: AsyncSession, **columns: Any) -> T:
     scope = find_scope()
     served = getattr(scope, "served", None)
     if served is None:
-        raise SchemaError("fraiseql.load needs a GraphQL operation; use the session's own queries elsewhere")
+        raise SchemaError(
+            "fraiseql.load needs a GraphQL operation; use the session's own queries elsewhere"
+        )
     fields = await cast(ServedSchema, served).prepare()
     query: Load = fields.by_columns(type_, columns)
     await session.flush()
@@ -122,5 +124,3 @@ def _raw(info: strawberry.Info) -> GraphQLResolveInfo:
 
 def _served(here: Running, info: strawberry.Info) -> ServedSchema:
     return served_schema(here.runtime, cast("strawberry.Schema", info.schema))
-
-

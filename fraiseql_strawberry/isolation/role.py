@@ -11,7 +11,11 @@ from ..errors import UnsafeDatabase
 
 __all__ = ["verify_role"]
 
-_ROLE = resources.files(__package__).joinpath("role.sql").read_text(encoding="utf-8")
+_ROLE = (
+    resources.files("fraiseql_strawberry.isolation")
+    .joinpath("role.sql")
+    .read_text(encoding="utf-8")
+)
 
 
 async def verify_role(connection: AsyncConnection) -> None:

@@ -67,7 +67,7 @@ class RowIsolation:
             AutocommitRefused: Where there is no transaction, so the setting would be lost at once.
         """
         driver: Any = connection.connection.dbapi_connection
-        if cast(bool, connection.dialect.detect_autocommit_setting(driver)):
+        if connection.dialect.detect_autocommit_setting(driver):
             raise AutocommitRefused(
                 hint="a tenant session needs a transaction: take isolation_level='AUTOCOMMIT' out, "
                 "or use info.context['admin_db'] for statements that cannot run in one"
@@ -96,4 +96,5 @@ class RowIsolation:
     async def catalog(self, sql: str, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """The catalog is the same for all tenants (see `Isolation.catalog`)."""
         async with self.engine.connect() as connection:
-            return (await connection.exec_driver_sql(sql, (list(names),))).mappings().all()
+            result = await connection.exec_driver_sql(sql, (list(names),))
+            return [dict(row) for row in result.mappings()]

@@ -17,12 +17,17 @@ from uuid import UUID
 
 from .catalog import ColumnType
 
-__all__ = ["Converter", "converter", "parameter_type"]
+__all__ = ["Converter", "comparable", "converter", "parameter_type"]
 
 Converter = Callable[[Any], Any]
 
 _TEXT = frozenset({"text", "varchar", "bpchar", "name", "char"})
 _INTEGERS = frozenset({"int2", "int4", "int8"})
+_FAMILIES = {
+    "text": _TEXT | {"citext"},
+    "number": _INTEGERS | {"numeric", "float4", "float8"},
+    "day": frozenset({"date", "timestamp", "timestamptz"}),
+}
 _INT8 = 2**63
 # PostgreSQL's numeric has 131,072 digits before the point and 16,383 after; an exponent beyond
 # that would make the driver write out the digits first.
@@ -42,6 +47,17 @@ def parameter_type(column: ColumnType) -> ColumnType:
     if column.name == "char":
         return ColumnType("text")
     return ColumnType(column.name, False, column.schema, column.labels)
+
+
+def comparable(left: ColumnType, right: ColumnType) -> bool:
+    """Whether PostgreSQL has an equality between the two, without a cast."""
+    if left.array or right.array or left.labels or right.labels:
+        return (left.name, left.array) == (right.name, right.array)
+    return _family(left.name) == _family(right.name)
+
+
+def _family(name: str) -> str:
+    return next((family for family, names in _FAMILIES.items() if name in names), name)
 
 
 def converter(column: ColumnType, members: Mapping[object, object] | None = None) -> Converter:

@@ -1,4 +1,4 @@
-"""Run every code block of one page, top to bottom: `python tests/docs/page.py PAGE`.
+"""Run every code block of a page, top to bottom: `python tests/docs/page.py PAGE...`.
 
 Paths are relative to the working folder, and what blocks see of the world is the environment.
 
@@ -27,6 +27,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,25 +190,29 @@ class Page:
             raise PageError(f"it ended with code {done.returncode}{wanted}:\n{done.stdout}")
 
 
-def main(file: str) -> None:
-    sys.dont_write_bytecode = True  # a second version of a file in the same second looks the same
-    sys.path.insert(0, str(Path.cwd()))
+def passes(file: str) -> bool:
+    """Run a page, and say what is wrong with it, if anything is."""
+    line = 1
     with asyncio.Runner() as runner:
         page = Page(file, runner)
-        line = 1
         try:
             for block in blocks(Path(file).read_text("utf-8")):
                 line = block.line
                 page.run(block)
-            page.end_transaction()
         except PageError as error:
-            sys.exit(f"{file}:{line}: {error}")
-        except SystemExit:
-            sys.exit(f"{file}:{line}: this block exits")
-        except BaseException as error:
-            error.add_note(f"{file}:{line}: this block failed")
-            raise
+            sys.stdout.write(f"{file}:{line}: {error}\n")
+        except (Exception, SystemExit):  # noqa: BLE001 - whatever ends a block fails the page
+            sys.stdout.write(f"{file}:{line}: this block failed\n")
+            traceback.print_exc(file=sys.stdout)
+        else:
+            return True
+        finally:
+            page.end_transaction()
+    return False
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.dont_write_bytecode = True  # a second version of a file in the same second looks the same
+    sys.path.insert(0, str(Path.cwd()))
+    failed = [file for file in sys.argv[1:] if not passes(file)]
+    sys.exit(bool(failed))

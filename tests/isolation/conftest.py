@@ -1,41 +1,41 @@
-"""The example blog on the test server: a template made once, and a fresh copy where one is wanted.
+"""Connections to a blog, and what may be left on one when a request gives it back.
 
-`admin_url` (in `tests/conftest.py`) is a superuser of a running PostgreSQL. The template is named
-for its content and stays there, so that the next run, or another worker, finds it ready.
+The blogs themselves, `tenancy` and `make_tenancy` are in `tests/conftest.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from uuid import uuid4
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import asyncpg
 import pytest
-from example_app.database import Urls, clone, drop, template
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-__all__ = ["app_role", "blog", "blog_template", "fresh_blog", "superuser"]
+from example_app.database import Urls
+from fraiseql_strawberry.isolation.checkout import CheckedOut
 
+# What outlives a transaction, and would reach the next request that takes the connection.
+LEFTOVERS = """
+    SELECT current_setting('app.tenant_id', true)                              AS tenant,
+           current_setting('application_name')                                 AS application,
+           current_user <> session_user                                        AS role,
+           (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) AS temp_tables,
+           (SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory')
+                                                                               AS locks,
+           (SELECT count(*) FROM pg_cursors WHERE is_holdable)                 AS cursors,
+           (SELECT count(*) FROM pg_listening_channels())                      AS channels
+"""
+CLEAN = {
+    "application": "fraiseql",
+    "role": False,
+    "temp_tables": 0,
+    "locks": 0,
+    "cursors": 0,
+    "channels": 0,
+}
 
-@pytest.fixture(scope="session")
-async def blog_template(admin_url: str) -> Urls:
-    """The prepared blog that nobody connects to."""
-    return await template(admin_url)
-
-
-@pytest.fixture(scope="module")
-async def blog(blog_template: Urls) -> AsyncIterator[Urls]:
-    """A blog for all tests of a module, which leave it as they found it."""
-    urls = await clone(blog_template, f"blog_{uuid4().hex}")
-    yield urls
-    await drop(urls)
-
-
-@pytest.fixture
-async def fresh_blog(blog_template: Urls) -> AsyncIterator[Urls]:
-    """A blog for one test, which may do to it what it likes."""
-    urls = await clone(blog_template, f"blog_{uuid4().hex}")
-    yield urls
-    await drop(urls)
+AssertClean = Callable[[AsyncEngine], Awaitable[None]]
 
 
 @pytest.fixture
@@ -55,3 +55,34 @@ async def superuser(blog: Urls) -> AsyncIterator[asyncpg.Connection]:
     yield connection
     await transaction.rollback()
     await connection.close()
+
+
+@pytest.fixture
+def superuser_of_fresh_blog(fresh_blog: Urls) -> Callable[[str], Awaitable[str]]:
+    """Runs SQL as the superuser in the blog that is this test's own."""
+
+    async def execute(sql: str) -> str:
+        connection = await asyncpg.connect(fresh_blog.admin_url)
+        try:
+            return await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    return execute
+
+
+@pytest.fixture(scope="session")
+def assert_clean() -> AssertClean:
+    """Takes every connection that the pool can give at once, and finds nothing on any of them."""
+
+    async def check(engine: AsyncEngine) -> None:
+        assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+        async with AsyncExitStack() as stack:
+            for _ in range(engine.pool.size()):  # type: ignore[attr-defined]
+                connection = await stack.enter_async_context(CheckedOut(engine))
+                assert not connection.is_in_transaction()
+                found = dict(await connection.fetchrow(LEFTOVERS))
+                assert not found.pop("tenant")  # unknown on a fresh connection, or empty
+                assert found == CLEAN
+
+    return check

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+
 from example_app import database
 from example_app.data import ACME, blog_of
 from example_app.database import Urls, clone, drop, prepare
@@ -65,11 +66,9 @@ async def test_several_at_once(admin_url: str, name: str) -> None:
     assert await count(results[0].app_url) == len(blog_of(ACME).posts)
 
 
-async def test_a_run_that_was_cut_short_is_finished_by_the_next(
-    admin_url: str, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def cut(_: object) -> None:
-        if _ == "loading Globex Energy: 40 posts":
+async def test_a_run_that_was_cut_short_is_finished_by_the_next(admin_url: str, name: str) -> None:
+    def cut(step: str) -> None:
+        if step == "loading Globex Energy: 40 posts":
             raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
@@ -138,7 +137,7 @@ async def test_nobody_connects_to_the_template(blog_template: Urls) -> None:
         await asyncpg.connect(blog_template.admin_url)
 
 
-async def test_passwords_are_the_callers_or_derived(admin_url: str) -> None:
+def test_passwords_are_the_callers_or_derived(admin_url: str) -> None:
     derived = database.locate(admin_url, "blog")
     assert derived == database.locate(admin_url, "blog")
     assert derived != database.locate(admin_url.replace("://", "://x", 1), "blog")
@@ -149,7 +148,7 @@ async def test_passwords_are_the_callers_or_derived(admin_url: str) -> None:
         database.locate("postgresql://postgres@localhost/postgres", "blog")
 
 
-async def test_secrets_do_not_show(admin_url: str) -> None:
+def test_secrets_do_not_show(admin_url: str) -> None:
     urls = database.locate(admin_url, "blog", app_password="s3cret", migrator_password="s3cret")
     assert repr(urls) == "Urls(database='blog')"
 
@@ -162,3 +161,28 @@ def test_urls_keep_options_and_lose_credentials_in_the_query() -> None:
     assert urls.app_url.endswith("@db.example:5433/my%20blog?sslmode=require")
     assert urls.app_url.startswith("postgresql://app:")
     assert urls.server_url.startswith("postgresql://root:pw@")
+
+
+async def test_roles_that_somebody_changed_are_mended(admin_url: str) -> None:
+    urls = database.locate(admin_url, "blog")
+    attributes = """
+        SELECT rolname, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication,
+               rolcanlogin, rolbypassrls, rolinherit
+        FROM pg_roles WHERE rolname IN ('app', 'app_migrator', 'app_owner') ORDER BY rolname
+    """
+    # Other tests need these roles: nobody else prepares meanwhile, and all of it is rolled back.
+    async with database._only_one(urls) as server:
+        transaction = server.transaction()
+        await transaction.start()
+        before = await server.fetch(attributes)
+        await server.execute(
+            "ALTER ROLE app SUPERUSER CREATEROLE BYPASSRLS INHERIT;"
+            "ALTER ROLE app_owner LOGIN CREATEDB BYPASSRLS;"
+            "ALTER ROLE app_migrator REPLICATION NOBYPASSRLS NOINHERIT"
+        )
+        assert await server.fetch(attributes) != before
+
+        await database._create_roles(server, urls)
+
+        assert await server.fetch(attributes) == before
+        await transaction.rollback()

@@ -1,4 +1,4 @@
-"""The catalog says that every object of the example is as it was meant to be, and nothing is left out.
+"""The catalog says that every object of the example is as it was meant to be, without exception.
 
 Each test lists everything of its kind, so that a table, policy, view, index or grant that is added
 later must be added here too, by somebody who has thought about tenants.
@@ -49,7 +49,20 @@ async def test_only_the_two_roles_may_connect(superuser: Connection) -> None:
     }
 
 
-async def test_no_default_tenant_is_set_anywhere(superuser: Connection, app_role: Connection) -> None:
+async def test_public_may_not_even_look_into_a_schema(superuser: Connection) -> None:
+    rows = await superuser.fetch(
+        """
+        SELECT nspname, pg_get_userbyid(grantee) AS role, privilege_type
+        FROM pg_namespace, aclexplode(nspacl)
+        WHERE nspname IN ('app', 'fraiseql', 'public') AND grantee <> nspowner
+        """
+    )
+    assert {tuple(row) for row in rows} == {("app", "app", "USAGE"), ("fraiseql", "app", "USAGE")}
+
+
+async def test_no_default_tenant_is_set_anywhere(
+    superuser: Connection, app_role: Connection
+) -> None:
     presets = await superuser.fetch(
         "SELECT entry FROM pg_db_role_setting, unnest(setconfig) AS entry WHERE entry LIKE 'app.%'"
     )

@@ -12,6 +12,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from asyncpg import exceptions as pg
+
 from example_app.data import ACME, GLOBEX, blog_of
 from example_app.database import Urls
 
@@ -86,8 +87,7 @@ GUARDS = [
     Guard(
         "no TRUNCATE",
         "GRANT TRUNCATE ON app.tb_comment TO app",
-        preparation="TRUNCATE tb_comment;"
-        f" SELECT set_config('app.tenant_id', '{GLOBEX}', true)",
+        preparation=f"TRUNCATE tb_comment; SELECT set_config('app.tenant_id', '{GLOBEX}', true)",
         attack="SELECT (NOT EXISTS (SELECT FROM tb_comment))::int",
     ),
     Guard(

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from typing import Any, cast
 
@@ -33,7 +34,7 @@ from ...sql.source import Relation, Source, SourceQuery
 from ..definition import OPERATION, Operation
 from ..relation import RelationField
 from ..scalars import scalar_kind
-from .python_scalars import scalar_of_annotation
+from .python_scalars import enum_of_annotation, scalar_of_annotation
 
 __all__ = [
     "SOURCE",
@@ -103,9 +104,15 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A field that only Strawberry can resolve, and why."""
+    """A field that only Strawberry can resolve.
+
+    Args:
+        reason: Why.
+        behind: What its value is once the user's code has let it through.
+    """
 
     reason: str
+    behind: Leaf | Related | Root | None = None
 
 
 FieldIndex = Leaf | Related | Root | Opaque
@@ -118,10 +125,12 @@ class Attribute:
     Args:
         scalar: How its column's JSON becomes its Python value; None to go by the column's type.
         required: Whether the class has no default for it.
+        enum: The class of an enum's members.
     """
 
     scalar: Scalar | None
     required: bool
+    enum: builtins.type[Enum] | None = None
 
 
 class ObjectIndex:
@@ -170,7 +179,9 @@ class ObjectIndex:
                     plain.default is dataclasses.MISSING
                     and plain.default_factory is dataclasses.MISSING
                 )
-                found[plain.name] = Attribute(scalar_of_annotation(annotation), required)
+                found[plain.name] = Attribute(
+                    scalar_of_annotation(annotation), required, enum_of_annotation(annotation)
+                )
         return found
 
     def scalar_of(self, column: str) -> Scalar | None:
@@ -179,48 +190,54 @@ class ObjectIndex:
         return attribute.scalar if attribute else None
 
     def _field(self, name: str, field: GraphQLField) -> FieldIndex:
+        behind = self._behind(field)
+        reason = self._obstacle(name, field.extensions.get(_DEFINITION), behind)
+        if reason is not None or behind is None:
+            return Opaque(f"{self.name}.{name} {reason}", behind)
+        return behind
+
+    def _behind(self, field: GraphQLField) -> Leaf | Related | Root | None:
         declared = field.extensions.get(_DEFINITION)
-        reason = self._obstacle(name, declared)
-        if reason is not None:
-            return Opaque(reason)
+        if not isinstance(declared, StrawberryField):
+            return None
         type_, nullable, depth, item_nullable = _unwrapped(field.type)
+        rows = isinstance(type_, GraphQLObjectType) and depth <= 1
         operation = declared.metadata.get(OPERATION)
         if isinstance(operation, Operation):
-            if not isinstance(type_, GraphQLObjectType) or depth > 1:
-                return Opaque(f"{self.name}.{name} is no object or list of objects")
-            source = cast(SourceQuery, operation.source)
-            return Root(source, type_.name, depth == 1, nullable, _arguments(field))
+            if operation.source is None or not rows:
+                return None
+            return Root(operation.source, type_.name, depth == 1, nullable, _arguments(field))
         if isinstance(declared, RelationField):
-            if not isinstance(type_, GraphQLObjectType) or depth > 1:
-                return Opaque(f"{self.name}.{name} is no object or list of objects")
-            return Related(
-                declared.relation, type_.name, depth == 1, nullable, _arguments(field)
+            if not rows:
+                return None
+            return Related(declared.relation, type_.name, depth == 1, nullable, _arguments(field))
+        if isinstance(type_, (GraphQLScalarType, GraphQLEnumType)) and not declared.base_resolver:
+            return Leaf(
+                declared.python_name, self._index.scalar(type_, depth, item_nullable), nullable
             )
-        if isinstance(type_, (GraphQLScalarType, GraphQLEnumType)):
-            scalar = self._index.scalar(type_, depth, item_nullable)
-            return Leaf(declared.python_name, scalar, nullable)
-        return Opaque(f"{self.name}.{name} is an object without a relation")
+        return None
 
-    def _obstacle(self, name: str, field: Any) -> str | None:
+    def _obstacle(self, name: str, field: Any, behind: FieldIndex | None) -> str | None:
         """What of the user's stands between a column and the response."""
         if not isinstance(field, StrawberryField):
-            return f"{self.name}.{name} is not a Strawberry field"
+            return "is not a Strawberry field"
         if field.permission_classes:
-            return f"{self.name}.{name} has a permission class"
+            return "has a permission class"
         if field.extensions:
-            return f"{self.name}.{name} has a field extension"
-        operation = field.metadata.get(OPERATION)
-        if isinstance(operation, Operation):
-            if operation.kind != "query" or operation.source is None:
-                return f"{self.name}.{name} has a resolver"
-            return f"{self.name}.{name} needs a scope" if operation.scopes else None
-        if type(field) is RelationField:
-            return None
-        if field.base_resolver is not None or type(field) is not StrawberryField:
-            return f"{self.name}.{name} has a resolver"
-        if not self._index.default_resolver_is_getattr:
-            return "the schema has a default resolver of its own"
-        return None
+            return "has a field extension"
+        match behind:
+            case Root():
+                return "needs a scope" if field.metadata[OPERATION].scopes else None
+            case Related():
+                return None if type(field) is RelationField else "has a resolver"
+            case Leaf():
+                if type(field) is not StrawberryField:
+                    return "has a resolver"
+                if not self._index.default_resolver_is_getattr:
+                    return "goes through a default resolver of the schema's own"
+                return None if behind.scalar else "is a scalar of the application's own"
+            case _:
+                return "has a resolver" if field.base_resolver else "is an object without a relation"
 
 
 class SchemaIndex:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import types
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID
@@ -18,7 +17,7 @@ from strawberry.types.lazy_type import LazyType
 from ...sql.scalars import Scalar
 from ..scalars import BigInt
 
-__all__ = ["scalar_of_annotation"]
+__all__ = ["enum_of_annotation", "scalar_of_annotation"]
 
 _KINDS: dict[object, str] = {
     str: "string",
@@ -45,19 +44,29 @@ _KINDS: dict[object, str] = {
 
 def scalar_of_annotation(annotation: Any) -> Scalar | None:
     """The scalar of a resolved Strawberry type or a plain annotation; None when it names none."""
+    annotation, depth, item_nullable = _innermost(annotation)
+    enum_class = _enum(annotation)
+    if enum_class is not None:
+        members = tuple((member.name, member.name, member.value) for member in enum_class)
+        return Scalar("enum", depth, item_nullable, members)
+    kind = _kind(annotation)
+    return Scalar(kind, depth, item_nullable) if kind else None
+
+
+def enum_of_annotation(annotation: Any) -> type[enum.Enum] | None:
+    """The enum class that an annotation names, inside of lists and optionals."""
+    return _enum(_innermost(annotation)[0])
+
+
+def _innermost(annotation: Any) -> tuple[Any, int, bool]:
     depth, item_nullable = 0, False
     while True:
         nullable, annotation = _without_optional(annotation)
         item_nullable = item_nullable or (nullable and depth > 0)
         item = _item(annotation)
         if item is None:
-            break
+            return annotation, depth, item_nullable
         depth, annotation = depth + 1, item
-    members = _members(annotation)
-    if members is not None:
-        return Scalar("enum", depth, item_nullable, members)
-    kind = _kind(annotation)
-    return Scalar(kind, depth, item_nullable) if kind else None
 
 
 def _without_optional(annotation: Any) -> tuple[bool, Any]:
@@ -81,13 +90,10 @@ def _item(annotation: Any) -> Any:
     return arguments[0] if get_origin(annotation) is list and arguments else None
 
 
-def _members(annotation: Any) -> tuple[tuple[str, str, object], ...] | None:
+def _enum(annotation: Any) -> type[enum.Enum] | None:
     if isinstance(annotation, StrawberryEnumDefinition):
         annotation = annotation.wrapped_cls
-    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        members: Iterable[Any] = annotation
-        return tuple((member.name, member.name, member.value) for member in members)
-    return None
+    return annotation if isinstance(annotation, enum.EnumType) else None
 
 
 def _kind(annotation: Any) -> str | None:

@@ -1,0 +1,27 @@
+"""From a parsed operation and a Strawberry schema to one SQL statement.
+
+`compile_operation` serves whole operations (the fast lane), `FieldCompiler` single fields (the
+standard lane); `verify` holds the schema against the catalog at start-up.
+"""
+
+from .compile import Bound, Compiled, compile_operation
+from .field import FieldCompiler, Load
+from .index import SchemaIndex
+from .literals import Lifted, normalise
+from .reason import StepAside
+from .settings import Settings
+from .verify import verify
+
+__all__ = [
+    "Bound",
+    "Compiled",
+    "FieldCompiler",
+    "Lifted",
+    "Load",
+    "SchemaIndex",
+    "Settings",
+    "StepAside",
+    "compile_operation",
+    "normalise",
+    "verify",
+]

@@ -1,0 +1,289 @@
+"""From fields of a document to nodes of a plan: sources, filters, order, limits, joins.
+
+What is read of each row is the lanes' own affair: they fill in `expand`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, cast
+
+from graphql import FieldNode, GraphQLList, GraphQLNonNull
+
+from ...sql.catalog import Catalog, ColumnType
+from ...sql.parameters import converter, parameter_type
+from ...sql.plan import ColumnRef, Field, Filter, Join, Link, Nested, Order, Parameter, Select
+from ...sql.scalars import Scalar, members_stored
+from ...sql.source import OrderKey, Relation, Source, SourceQuery, parse_order_by
+from .arguments import ArgumentValue, Computed, Given, Known, Values, read_arguments
+from .columns import column_ref
+from .index import Argument, ObjectIndex, Related, Root, SchemaIndex
+from .python_scalars import scalar_of_annotation
+from .reason import SteppedAside
+from .selection import Fragments
+from .settings import Settings
+from .statement import Convert, Cost, Slots
+
+__all__ = ["LIST_ARGUMENTS", "Builder", "Expanded", "argument_scalar", "is_list", "join_of"]
+
+LIST_ARGUMENTS = frozenset({"limit", "offset", "order_by"})
+"""Arguments that shape a list instead of filtering a column."""
+
+_NO_LITERALS: Mapping[int, int] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """What is read of each row, what it costs, and what a lane wants to remember of it."""
+
+    fields: tuple[Field, ...]
+    costs: tuple[Cost, ...]
+    hydrate: Any = None
+
+
+class Builder(ABC):
+    """Builds the plan of one shape.
+
+    Args:
+        index: The schema.
+        catalog: The columns.
+        settings: The bounds.
+        fragments: The document's fragments.
+        values: Coerced variables and literals of the request whose shape this is.
+        lifted: Literals that stand for any of their kind: start in the text → number.
+    """
+
+    def __init__(
+        self,
+        index: SchemaIndex,
+        catalog: Catalog,
+        settings: Settings,
+        fragments: Fragments,
+        values: Values,
+        lifted: Mapping[int, int] = _NO_LITERALS,
+    ) -> None:
+        self.index = index
+        self.catalog = catalog
+        self.settings = settings
+        self.fragments = fragments
+        self.values = values
+        self.slots = Slots()
+        self._lifted = lifted
+
+    @abstractmethod
+    def expand(
+        self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]
+    ) -> Expanded:
+        """What is read of each row of a source."""
+
+    def root(self, key: str, root: Root, nodes: Sequence[FieldNode]) -> tuple[Nested, Cost, Any]:
+        """A root field."""
+        object_, query = self.index.object(root.target), root.query
+        values = self._arguments(nodes, root)
+        filters = tuple(
+            self._filter(object_, query, root.arguments, name, value)
+            for name, value in values.items()
+            if name not in LIST_ARGUMENTS
+        )
+        order = self._chosen_order(values) or query.order_by
+        refs = self._order(object_, query.source, order)
+        limit, offset, cost = self._bounds(values, root.many, None)
+        if not root.many and refs:
+            limit = 1  # the first of an order; without one, a second row is an error
+        below = self.expand(object_, query.source, nodes)
+        select = Select(query.source, below.fields, filters, refs, limit, offset)
+        cost = Cost(cost.limit, cost.slot, below.costs)
+        return Nested(key, select, root.many, root.nullable), cost, below.hydrate
+
+    def related(
+        self,
+        key: str,
+        parent: ObjectIndex,
+        source: Source | None,
+        field: Related,
+        nodes: Sequence[FieldNode],
+    ) -> tuple[Nested, Cost, Any]:
+        """A relation of a row; without a `source` of that row, the join is to bare keys."""
+        object_, relation = self.index.object(field.target), field.relation
+        remote = self.source_of(object_)
+        join = join_of(self.catalog, parent, source, object_, remote, relation)
+        values = self._arguments(nodes, field)
+        limit, offset, cost = self._bounds(values, field.many, relation.limit)
+        order = self._order(object_, remote, relation.order_by)
+        if not field.many and order:
+            limit = 1
+        below = self.expand(object_, remote, nodes)
+        select = Select(remote, below.fields, (), order, limit, offset)
+        cost = Cost(cost.limit, cost.slot, below.costs)
+        return Nested(key, select, field.many, field.nullable, join), cost, below.hydrate
+
+    def source_of(self, object_: ObjectIndex) -> Source:
+        """The source of a related type."""
+        if object_.source is None:
+            raise SteppedAside(f"{object_.name} has no sql_source")
+        return object_.source
+
+    def comparison(self, ref: ColumnRef, scalar: Scalar | None, *, many: bool) -> tuple[Convert, bool]:
+        """How a value is made comparable with a column, and whether it is sent as an array."""
+        members = None
+        if scalar is not None and scalar.kind == "enum":
+            members = members_stored(scalar, ref.type) or None
+        convert = converter(ref.type, members)
+        if not many:
+            return convert, False
+        if ref.type.array:
+            return lambda items: [None if item is None else convert(item) for item in items], True
+        return lambda items: [convert(item) for item in items if item is not None], True
+
+    def _arguments(self, nodes: Sequence[FieldNode], field: Root | Related) -> dict[str, ArgumentValue]:
+        return read_arguments(nodes[0], field.arguments, self.values, self._lifted)
+
+    def _filter(
+        self,
+        object_: ObjectIndex,
+        query: SourceQuery,
+        arguments: Mapping[str, Argument],
+        name: str,
+        value: ArgumentValue,
+    ) -> Filter:
+        column = query.id_column if name == query.id_arg else query.filters.get(name, name)
+        argument = next(a for a in arguments.values() if a.python_name == name)
+        scalar = object_.scalar_of(column) or argument_scalar(argument)
+        ref = column_ref(self.catalog, query.source, column, scalar, f"argument {name!r}")
+        many = is_list(argument)
+        convert, array = self.comparison(ref, scalar, many=many)
+        slot = self.slots.add(value, convert, name)
+        return Filter(ref, Parameter(slot, parameter_type(ref.type), array))
+
+    def _chosen_order(self, values: Mapping[str, ArgumentValue]) -> tuple[OrderKey, ...]:
+        value = values.get("order_by")
+        match value:
+            case None:
+                return ()
+            case Known():
+                chosen = value.value
+            case Given():
+                chosen = self.values[value.key]
+            case Computed():
+                raise SteppedAside("a variable inside of an order")
+        return parse_order_by(
+            tuple(_order_text(item) for item in (chosen if isinstance(chosen, list) else [chosen]))
+        )
+
+    def _order(
+        self, object_: ObjectIndex, source: Source, keys: tuple[OrderKey, ...]
+    ) -> tuple[Order, ...]:
+        return tuple(
+            Order(
+                column_ref(
+                    self.catalog, source, key.column, object_.scalar_of(key.column), "order_by"
+                ),
+                key.descending,
+            )
+            for key in keys
+        )
+
+    def _bounds(
+        self, values: Mapping[str, ArgumentValue], many: bool, default: int | None
+    ) -> tuple[Parameter | int | None, Parameter | None, Cost]:
+        if not many:
+            return None, None, Cost(1)
+        highest = self.settings.max_limit
+        limit: Parameter | int = min(default or highest, highest)
+        cost = Cost(limit)
+        value = values.get("limit")
+        if isinstance(value, Known) and value.ours:
+            limit = min(int(value.value), highest)
+            cost = Cost(limit)
+        elif value is not None:
+            slot = self.slots.add(value, _limit(highest), "limit")
+            limit, cost = Parameter(slot, _INT8), Cost(highest, slot)
+        offset = None
+        value = values.get("offset")
+        if value is not None and not (isinstance(value, Known) and value.value == 0):
+            offset = Parameter(self.slots.add(value, _offset, "offset"), _INT8)
+        return limit, offset, cost
+
+
+def join_of(
+    catalog: Catalog,
+    parent: ObjectIndex,
+    source: Source | None,
+    object_: ObjectIndex,
+    remote: Source,
+    relation: Relation,
+) -> Join:
+    """The columns of a relation.
+
+    Args:
+        catalog: The columns.
+        parent: The type that has the relation.
+        source: Where its rows come from; None joins to bare keys, in columns named for the local
+            ones, of the types they are compared with.
+        object_: The type it leads to.
+        remote: The source of that.
+        relation: The relation.
+
+    Raises:
+        SchemaError: When a column is missing.
+    """
+    user = f"the relation from {parent.name} to {object_.name}"
+
+    def refs(of: Source, names: tuple[str, ...], type_: ObjectIndex | None) -> tuple[ColumnRef, ...]:
+        return tuple(
+            column_ref(catalog, of, name, type_.scalar_of(name) if type_ else None, user)
+            for name in names
+        )
+
+    far = refs(remote, relation.remote, object_)
+    link, near = None, far
+    if relation.through is not None:
+        through = relation.through
+        near = refs(through.source, through.local, None)
+        link = Link(through.source, near, refs(through.source, through.remote, None))
+    if source is None:
+        pairs = zip(relation.local, near, strict=True)
+        return Join(tuple(ColumnRef(name, ref.type) for name, ref in pairs), far, link)
+    return Join(refs(source, relation.local, parent), far, link)
+
+
+_INT8 = ColumnType("int8")
+
+
+def argument_scalar(argument: Argument) -> Scalar | None:
+    """What an argument holds, by its annotation."""
+    declared = argument.definition.extensions.get("strawberry-definition")
+    return scalar_of_annotation(declared.type) if declared is not None else None
+
+
+def is_list(argument: Argument) -> bool:
+    """Whether a GraphQL argument takes a list."""
+    type_ = argument.definition.type
+    if isinstance(type_, GraphQLNonNull):
+        type_ = cast(Any, type_.of_type)
+    return isinstance(type_, GraphQLList)
+
+
+def _limit(highest: int) -> Convert:
+    def convert(value: Any) -> int:
+        if 0 <= value <= highest:
+            return value
+        raise ValueError(f"must be from 0 to {highest}")
+
+    return convert
+
+
+def _offset(value: Any) -> int:
+    if value >= 0:
+        return value
+    raise ValueError("must not be negative")
+
+
+def _order_text(item: Any) -> str:
+    # Only what the application wrote into an enum: an order is never free text of the client's.
+    if isinstance(item, Enum) and isinstance(item.value, str):
+        return item.value
+    raise SteppedAside("an order that is no enum")

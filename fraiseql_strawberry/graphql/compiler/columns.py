@@ -1,0 +1,93 @@
+"""Names of attributes, arguments and keys as columns of a source, checked against the catalog."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from ...errors import SchemaError
+from ...sql.catalog import Catalog, ColumnType
+from ...sql.plan import ColumnRef
+from ...sql.scalars import Scalar, document_type, fits
+from ...sql.source import Source
+
+__all__ = ["column_ref", "leaf_ref", "natural_scalar"]
+
+_NATURAL = {
+    "uuid": "uuid",
+    "bool": "boolean",
+    "int2": "int",
+    "int4": "int",
+    "int8": "int",
+    "float4": "float",
+    "float8": "float",
+    "numeric": "decimal",
+    "date": "date",
+    "timestamp": "datetime",
+    "timestamptz": "datetime",
+    "time": "time",
+    "timetz": "time",
+    "interval": "interval",
+    "bytea": "base64",
+    "json": "json",
+    "jsonb": "json",
+}
+
+
+def natural_scalar(type_: ColumnType) -> Scalar:
+    """What a column holds when the Python annotation does not say."""
+    return Scalar(_NATURAL.get(type_.name, "string"), 1 if type_.array else 0, item_nullable=True)
+
+
+def column_ref(
+    catalog: Catalog, source: Source, name: str, scalar: Scalar | None, user: str
+) -> ColumnRef:
+    """The column of a name, or the key of that name in the source's `data jsonb`.
+
+    Args:
+        catalog: The catalog.
+        source: The source.
+        name: The column.
+        scalar: What the attribute of that name holds, if one is known.
+        user: Who asks for it, for the error: "Post.title".
+
+    Raises:
+        SchemaError: When the source has neither, naming the nearest column, or when the
+            application role may not read it.
+    """
+    columns = catalog.columns_of(source)
+    column = columns.columns.get(name)
+    if column is not None:
+        if not column.readable:
+            raise SchemaError(
+                f"{user}: the application role may not read {source}.{name}; "
+                f"GRANT SELECT ON {source} TO it"
+            )
+        if scalar is not None and scalar.depth and column.type.name == "jsonb" and not column.type.array:
+            if scalar.kind != "json":
+                return ColumnRef(name, document_type(scalar), from_json=True)
+        return ColumnRef(name, column.type)
+    if columns.document is not None:
+        return ColumnRef(name, document_type(scalar), columns.document)
+    near = get_close_matches(name, columns.columns, 1)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    raise SchemaError(f'{user}: {source} has no column "{name}"{hint}')
+
+
+def leaf_ref(
+    catalog: Catalog, source: Source, name: str, scalar: Scalar | None, user: str
+) -> tuple[ColumnRef, Scalar]:
+    """The column that an attribute is read from, and as what.
+
+    Raises:
+        SchemaError: As `column_ref`, or when the column's type does not hold such values.
+    """
+    ref = column_ref(catalog, source, name, scalar, user)
+    scalar = scalar or natural_scalar(ref.type)
+    if not fits(scalar, ref.type):
+        brackets = "[]" if ref.type.array else ""
+        wanted = f"a list of {scalar.kind}" if scalar.depth else scalar.kind
+        raise SchemaError(
+            f"{user} is {wanted}, which {source}.{name} of type {ref.type.name}{brackets} "
+            "cannot hold; change the annotation or cast in the view"
+        )
+    return ref, scalar

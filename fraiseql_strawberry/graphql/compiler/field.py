@@ -1,0 +1,338 @@
+"""One field of an operation as a statement, for the resolvers of the standard lane."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from graphql import FieldNode, GraphQLResolveInfo
+
+from ...errors import SchemaError
+from ...sql.catalog import Catalog
+from ...sql.parameters import converter, parameter_type
+from ...sql.plan import ColumnRef, Field, Filter, Keys, Nested, Parameter, Plan, Select, Value
+from ...sql.render import render
+from ...sql.source import Source
+from ..relation import Prefetched, RelationField
+from .arguments import Known, Values
+from .builder import Builder, Expanded
+from .columns import column_ref, leaf_ref
+from .hydrate import RowHydrator, parser
+from .index import FieldIndex, Leaf, ObjectIndex, Opaque, Related, Root, SchemaIndex
+from .reason import SteppedAside
+from .selection import collect, subselections
+from .settings import Settings
+from .shape import Shape
+from .statement import Convert, Cost, Statement
+
+__all__ = ["FieldCompiler", "Load"]
+
+_VALUE = "v"
+
+
+class Load:
+    """A statement with its arguments, which knows how to make instances of its JSON."""
+
+    __slots__ = ("_hydrator", "_many", "_statement", "args")
+
+    def __init__(
+        self, statement: Statement, args: list[Any], hydrator: RowHydrator, many: bool
+    ) -> None:
+        self._statement = statement
+        self._hydrator = hydrator
+        self._many = many
+        self.args = args
+
+    def sql(self, schema: str | None = None) -> str:
+        """The query, which gives one JSON value; `schema` qualifies its sources."""
+        return self._statement.rendered.text(schema)
+
+    def hydrate(self, text: str | None) -> Any:
+        """The value of the field: an instance, a list of them, or None.
+
+        For `FieldCompiler.related`, a list with the value for each parent.
+        """
+        data = json.loads(text) if text is not None else None
+        if isinstance(data, list):
+            return [self._value(rows) for rows in data]
+        return self._value(data[_VALUE] if data else None)
+
+    def _value(self, rows: Any) -> Any:
+        return self._hydrator.many(rows or []) if self._many else self._hydrator.one(rows)
+
+
+class FieldCompiler:
+    """Compiles single fields, and remembers them by the nodes of their document.
+
+    Args:
+        index: The schema.
+        catalog: The columns.
+        settings: The bounds.
+    """
+
+    def __init__(self, index: SchemaIndex, catalog: Catalog, settings: Settings) -> None:
+        self._index = index
+        self._catalog = catalog
+        self._settings = settings
+        self._known: dict[Hashable, _Field] = {}
+        self._objects: dict[Hashable, tuple[Statement, RowHydrator]] = {}
+
+    def root(self, info: GraphQLResolveInfo) -> Load:
+        """The statement of a root field that reads a source.
+
+        Args:
+            info: graphql-core's, of the field being resolved.
+
+        Raises:
+            BadUserInput: When an argument cannot be served.
+            SchemaError: When the source does not fit the type.
+        """
+        field = self._field(info)
+        if not isinstance(field, Root):
+            raise SchemaError(f"{info.parent_type.name}.{info.field_name} reads no source")
+        return self._cached(info).load(info, field, None)
+
+    def related(
+        self, info: GraphQLResolveInfo, field: RelationField, parents: Sequence[Any]
+    ) -> Load:
+        """The statement of a relation for many rows at once.
+
+        Args:
+            info: graphql-core's, of one of the fields with this `batch_key`.
+            field: The relation.
+            parents: The instances; the value is a list in their order.
+
+        Raises:
+            BadUserInput: When an argument cannot be served.
+            SchemaError: When a parent lacks the attribute that the relation starts from.
+        """
+        related = self._field(info)
+        if not isinstance(related, Related):
+            raise SchemaError(f"{info.parent_type.name}.{field.python_name} is no relation")
+        keys = [
+            [_key_of(parent, name, field) for parent in parents] for name in related.relation.local
+        ]
+        return self._cached(info).load(info, related, keys)
+
+    def batch_key(self, info: GraphQLResolveInfo) -> Hashable:
+        """Equal for fields whose values one statement can read for all their parents."""
+        return (info.parent_type.name, *map(id, info.field_nodes))
+
+    def by_columns(self, cls: type[Any], columns: Mapping[str, Any]) -> Load:
+        """The statement that reads one object with all its attributes.
+
+        Args:
+            cls: A type of the schema, decorated with `sql_source`.
+            columns: What identifies the row.
+
+        Raises:
+            SchemaError: When the type has no source, or a column does not exist.
+            BadUserInput: When a value cannot be one of its column's.
+        """
+        object_ = self._index.object_of(cls)
+        if object_.source is None:
+            raise SchemaError(f"{cls.__name__} has no sql_source: name one in @fraiseql.type(…)")
+        builder = _Builder(self._index, self._catalog, self._settings, {}, {})
+        filters: list[Filter] = []
+        for name, value in columns.items():
+            scalar = object_.scalar_of(name)
+            ref = column_ref(self._catalog, object_.source, name, scalar, f"load({cls.__name__})")
+            convert, array = builder.comparison(ref, scalar, many=ref.type.array)
+            slot = builder.slots.add(Known(value), _nullable(convert), name)
+            filters.append(Filter(ref, Parameter(slot, parameter_type(ref.type), array)))
+        key = (cls, *columns)
+        found = self._objects.get(key)
+        if found is None:
+            below = builder.all(object_, object_.source)
+            select = Select(object_.source, below.fields, tuple(filters))
+            plan = Plan((Nested(_VALUE, select, many=False, nullable=True),))
+            found = self._objects[key] = (_statement(plan, builder, ()), below.hydrate)
+        statement, hydrator = found
+        return Load(statement, builder.slots.constants, hydrator, many=False)
+
+    def _field(self, info: GraphQLResolveInfo) -> FieldIndex | None:
+        field = self._index.object(info.parent_type.name).fields.get(info.field_name)
+        return field.behind if isinstance(field, Opaque) else field
+
+    def _cached(self, info: GraphQLResolveInfo) -> _Field:
+        key = self.batch_key(info)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = _Field(self._index, self._catalog, self._settings, info)
+            if len(self._known) > self._settings.max_fields:
+                del self._known[next(iter(self._known))]
+        return found
+
+
+class _Field:
+    """The shapes of one field of one document, whose nodes it keeps alive (their ids are its key)."""
+
+    def __init__(
+        self, index: SchemaIndex, catalog: Catalog, settings: Settings, info: GraphQLResolveInfo
+    ) -> None:
+        self._index = index
+        self._catalog = catalog
+        self._settings = settings
+        self._nodes = tuple(info.field_nodes)
+        self._parent = index.object(info.parent_type.name)
+        self._fragments = dict(info.fragments)
+        definitions = info.operation.variable_definitions or ()
+        nodes = [*self._nodes, *self._fragments.values()]
+        self._shape = Shape(index.schema, definitions, nodes, strict=False)
+        self._statements: dict[Hashable, tuple[Statement, RowHydrator]] = {}
+
+    def load(
+        self, info: GraphQLResolveInfo, field: Root | Related, keys: list[list[Any]] | None
+    ) -> Load:
+        values: Values = info.variable_values.coerced
+        key = self._shape.of(values)
+        found = self._statements.get(key)
+        if found is None:
+            found = self._statements[key] = self._compile(field, values)
+            if len(self._statements) > self._settings.max_shapes:
+                del self._statements[next(iter(self._statements))]
+        statement, hydrator = found
+        try:
+            args = statement.arguments(values)
+        except SteppedAside as aside:
+            raise SchemaError(aside.reason) from aside
+        if keys is not None and statement.plan.keys is not None:
+            bound = zip(statement.plan.keys.columns, statement.plan.keys.parameters, keys, strict=True)
+            for ref, parameter, column in bound:
+                convert = _nullable(converter(ref.type))
+                args[parameter.slot] = [convert(value) for value in column]
+        return Load(statement, args, hydrator, field.many)
+
+    def _compile(self, field: Root | Related, values: Values) -> tuple[Statement, RowHydrator]:
+        builder = _Builder(self._index, self._catalog, self._settings, self._fragments, values)
+        keys = None
+        try:
+            if isinstance(field, Root):
+                nested, cost, hydrator = builder.root(_VALUE, field, self._nodes)
+            else:
+                nested, cost, hydrator = builder.related(
+                    _VALUE, self._parent, None, field, self._nodes
+                )
+                columns = nested.join.local if nested.join else ()
+                keys = Keys(columns, tuple(builder.key_parameter(ref) for ref in columns))
+        except SteppedAside as aside:
+            raise SchemaError(aside.reason) from aside
+        return _statement(Plan((nested,), keys), builder, (cost,)), hydrator
+
+
+class _Builder(Builder):
+    """Reads attributes under keys of its own: what is selected, or all where code may look."""
+
+    def expand(
+        self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]
+    ) -> Expanded:
+        row = _Row(object_, source, self.catalog)
+        grouped = collect(
+            self.index.schema,
+            object_.type,
+            subselections(nodes),
+            self.fragments,
+            self.values,
+            strict=False,
+        )
+        costs: list[Cost] = []
+        for key, below in grouped.items():
+            field = object_.fields.get(below[0].name.value)
+            match field:
+                case Leaf():
+                    row.read(field.python_name)
+                case Related():
+                    nested, cost, hydrator = self.related(row.key(), object_, source, field, below)
+                    row.prefetched(nested, (tuple(below), key), hydrator)
+                    costs.append(cost)
+                case Opaque():
+                    row.read_all()
+                case _:
+                    continue  # __typename
+        return Expanded(tuple(row.fields), tuple(costs), row.hydrator())
+
+    def all(self, object_: ObjectIndex, source: Source) -> Expanded:
+        """Everything that rows of a source can fill, and no relation."""
+        row = _Row(object_, source, self.catalog)
+        row.read_all()
+        return Expanded(tuple(row.fields), (), row.hydrator())
+
+    def key_parameter(self, ref: ColumnRef) -> Parameter:
+        """The array of one key column, bound for each batch."""
+        slot = self.slots.add(Known(None), lambda value: value, ref.name)
+        return Parameter(slot, parameter_type(ref.type), array=True)
+
+
+class _Row:
+    """Collects what is read of a row, and into which attributes."""
+
+    def __init__(self, object_: ObjectIndex, source: Source, catalog: Catalog) -> None:
+        self.fields: list[Field] = []
+        self._object = object_
+        self._source = source
+        self._catalog = catalog
+        self._columns: dict[str, tuple[str, str, Any]] = {}
+        self._related: list[tuple[str, Prefetched, RowHydrator, bool]] = []
+
+    def key(self) -> str:
+        """A key that the row does not have yet."""
+        return f"c{len(self.fields)}"
+
+    def read(self, attribute: str) -> None:
+        """Read an attribute from its column."""
+        if attribute in self._columns:
+            return
+        declared = self._object.attributes.get(attribute)
+        user = f"{self._object.name}.{attribute}"
+        ref, scalar = leaf_ref(
+            self._catalog, self._source, attribute, declared.scalar if declared else None, user
+        )
+        key = self.key()
+        self.fields.append(Value(key, ref, scalar, nullable=True))
+        parse = parser(scalar, ref.type, declared.enum if declared else None)
+        self._columns[attribute] = (key, attribute, parse)
+
+    def read_all(self) -> None:
+        """Read every attribute, and what relations start from: code of the user's may look."""
+        own = self._catalog.columns_of(self._source).columns
+        for name, attribute in self._object.attributes.items():
+            if attribute.required or name in own:
+                self.read(name)
+        for field in self._object.fields.values():
+            behind = field.behind if isinstance(field, Opaque) else field
+            if isinstance(behind, Related):
+                for name in behind.relation.local:
+                    self.read(name)
+
+    def prefetched(self, nested: Nested, at: Prefetched, hydrator: RowHydrator) -> None:
+        """Keep a relation that is read with the row."""
+        self.fields.append(nested)
+        self._related.append((nested.key, at, hydrator, nested.many))
+
+    def hydrator(self) -> RowHydrator:
+        """What makes instances of such rows."""
+        return RowHydrator(
+            self._object.cls, tuple(self._columns.values()), tuple(self._related)
+        )
+
+
+def _statement(plan: Plan, builder: Builder, costs: tuple[Cost, ...]) -> Statement:
+    settings = builder.settings
+    rendered = render(plan, first_parameter=settings.first_parameter, marked=False)
+    return Statement(plan, rendered, builder.slots, costs, settings.max_cost)
+
+
+def _nullable(convert: Convert) -> Convert:
+    return lambda value: None if value is None else convert(value)
+
+
+def _key_of(parent: Any, name: str, field: RelationField) -> Any:
+    try:
+        return getattr(parent, name)
+    except AttributeError as error:
+        cls = type(parent).__name__
+        raise SchemaError(
+            f"{cls}.{field.python_name} starts from {name!r}, which this {cls} does not have: "
+            f"declare `{name}: fraiseql.Private[…]` and fill it"
+        ) from error

@@ -1,0 +1,181 @@
+"""Inline literals as parameters: documents that differ in them only are one document.
+
+`{ post(id: "1f…") { title } }` with a new id each time would be parsed and compiled each time.
+Here the literal is taken out of the text, and coerced again on each request by its argument's
+type. Only plain `name: literal` pairs of fields are lifted, never inside of lists and objects,
+variable definitions or directives, nor texts with escapes: there a literal may decide whether
+the document is valid. Equal literals stay recognisable as equal in the key, since fields of one
+response key must have equal arguments (GraphQL specification, 5.3.2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
+    ArgumentNode,
+    DocumentNode,
+    FloatValueNode,
+    GraphQLInt,
+    GraphQLNonNull,
+    GraphQLSchema,
+    IntValueNode,
+    StringValueNode,
+    TypeInfo,
+    TypeInfoVisitor,
+    Undefined,
+    Visitor,
+    coerce_input_literal,
+    visit,
+)
+
+from .reason import SteppedAside
+
+__all__ = ["NOTHING_LIFTED", "Lifted", "Literals", "normalise"]
+
+# Characters that a string may hold and still be lifted: none that ends, escapes or invalidates it.
+_PLAIN = r'[^"\\\x00-\x1f\ud800-\udfff]'
+
+# A block string, a string, a comment, or an argument list with what is before its parenthesis.
+# Argument lists have no parentheses inside, but in strings and comments. Should the text be read
+# out of step here (comments and commas may stand anywhere), a literal is found where the parser
+# finds none; `Literals` notices.
+_PART = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*"""|"(?:[^"\\\n\r]|\\.)*"|\#[^\n\r]*|'
+    r'(?P<directive>@\s*)?\b[_A-Za-z]\w*\s*'
+    rf'\((?P<list>[^()"\#\[\]{{}}]*(?:"(?!""){_PLAIN}*"[^()"\#\[\]{{}}]*)*)\)',
+    re.DOTALL | re.ASCII,
+)
+_LITERAL = re.compile(
+    rf'(?<=:)\s*(?:(?P<string>"{_PLAIN}*")|'
+    r"(?P<float>-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))|(?P<int>-?(?:0|[1-9]\d*)))"
+    r"(?![\w.])",
+    re.ASCII,
+)
+_MARK = "\x00"
+_MAX_CHARACTERS = 20_000
+_INT_DIGITS = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """A document's text without its lifted literals.
+
+    Args:
+        key: Equal for documents that differ in lifted literals only.
+        literals: The literals, as they stood in the text.
+        starts: Where each stood.
+    """
+
+    key: str
+    literals: tuple[str, ...] = ()
+    starts: tuple[int, ...] = ()
+
+
+NOTHING_LIFTED = Lifted("")
+
+
+def normalise(text: str) -> Lifted:
+    """Take the literals out of a document that has not been parsed yet."""
+    if "(" not in text or _MARK in text or len(text) > _MAX_CHARACTERS:
+        return Lifted(text)
+    literals: list[str] = []
+    starts: list[int] = []
+    pieces: list[str] = []
+    end = 0
+    for part in _PART.finditer(text):
+        if part["list"] is None or part["directive"] is not None:
+            continue
+        for literal in _LITERAL.finditer(text, part.start("list"), part.end("list")):
+            kind: Any = literal.lastgroup
+            token = literal[kind]
+            if token in literals:
+                mark = f"{_MARK}{kind[0]}{literals.index(token)}"
+            else:
+                mark = f"{_MARK}{kind[0]}{len(literals)}"
+            pieces += text[end : literal.start(kind)], mark
+            end = literal.end(kind)
+            literals.append(token)
+            starts.append(literal.start(kind))
+    if not literals:
+        return Lifted(text)
+    return Lifted("".join((*pieces, text[end:])), tuple(literals), tuple(starts))
+
+
+class Literals:
+    """The lifted literals of a compiled document.
+
+    Args:
+        schema: The schema.
+        document: The document, parsed from its whole text.
+        lifted: What was taken out of that text.
+
+    Raises:
+        SteppedAside: When the parser sees something else where a literal was taken.
+    """
+
+    __slots__ = ("_coercers", "numbers")
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, lifted: Lifted) -> None:
+        self.numbers: Mapping[int, int] = {start: n for n, start in enumerate(lifted.starts)}
+        finder = _ArgumentFinder(TypeInfo(schema), self.numbers)
+        if self.numbers:
+            visit(document, TypeInfoVisitor(finder.type_info, finder))
+        coercers: list[Callable[[str], Any]] = []
+        for start, token in zip(lifted.starts, lifted.literals, strict=True):
+            found = finder.found.get(start)
+            if found is None or found[0] != start + len(token):
+                raise SteppedAside("a literal is not where it seems to be")
+            coercers.append(_coercer(token, found[1]))
+        self._coercers = tuple(coercers)
+
+    def coerce(self, literals: tuple[str, ...], values: dict[Any, Any]) -> None:
+        """Add the values of a request's literals, under their numbers.
+
+        Args:
+            literals: As `normalise` took them from a text of the same key.
+            values: Where they are added.
+
+        Raises:
+            SteppedAside: When one is invalid for its argument.
+        """
+        for number, coerce in enumerate(self._coercers):
+            value = coerce(literals[number])
+            if value is Undefined:
+                raise SteppedAside("an invalid literal")
+            values[number] = value
+
+
+class _ArgumentFinder(Visitor):
+    def __init__(self, type_info: TypeInfo, starts: Mapping[int, int]) -> None:
+        super().__init__()
+        self.type_info = type_info
+        self.found: dict[int, tuple[int, Any]] = {}
+        self._starts = starts
+
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+        location, argument = node.value.loc, self.type_info.get_argument()
+        if location is not None and location.start in self._starts and argument is not None:
+            self.found[location.start] = (location.end, argument.type)
+
+
+def _coercer(token: str, type_: Any) -> Callable[[str], Any]:
+    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    if token[0] == '"':
+        return lambda text: coerce_input_literal(StringValueNode(value=text[1:-1]), type_)
+    if "." in token or "e" in token or "E" in token:
+        return lambda text: coerce_input_literal(FloatValueNode(value=text), type_)
+    if inner is GraphQLInt:
+        return _int
+    return lambda text: coerce_input_literal(IntValueNode(value=text), type_)
+
+
+def _int(text: str) -> Any:
+    # The same as graphql-core, without its node: limits are the most frequent literals.
+    value = int(text) if len(text) <= _INT_DIGITS else GRAPHQL_MAX_INT + 1
+    return value if GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT else Undefined

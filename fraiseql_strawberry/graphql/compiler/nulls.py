@@ -1,0 +1,98 @@
+"""Finds in a statement's JSON text what must not go out: nulls in non-null fields, and marks.
+
+A view's columns never say NOT NULL, so a null where the schema promises a value is only seen in
+the result. Almost always a search for a few byte sequences says that there is nothing to find;
+where it says that there may be, the text is decoded and held against the plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...sql.plan import Constant, Field, Nested, Plan, Value
+from ...sql.scalars import MARKER, Scalar
+
+__all__ = ["Nulls"]
+
+
+class Nulls:
+    """What may be wrong with the text of one statement.
+
+    Args:
+        plan: The statement's plan.
+    """
+
+    __slots__ = ("_keys", "_plan", "_suspects")
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        suspects = set(_suspects(plan.roots))
+        # Looked for only where there is any null at all.
+        self._keys = tuple(sorted(s for s in suspects if s.endswith(":null")))
+        self._suspects = tuple(sorted(s for s in suspects if not s.endswith(":null")))
+
+    def found_in(self, text: str) -> bool:
+        """Whether the text breaks a promise of the schema's."""
+        for suspect in self._suspects:
+            if suspect in text:
+                return self._broken(text)
+        if self._keys and ":null" in text:
+            for key in self._keys:
+                if key in text:
+                    return self._broken(text)
+        return False
+
+    def _broken(self, text: str) -> bool:
+        data = json.loads(text)
+        return any(_wrong(field, data) for field in self._plan.roots)
+
+
+def _suspects(fields: Sequence[Field]) -> Iterator[str]:
+    for field in fields:
+        if isinstance(field, Constant):
+            continue
+        if not field.nullable:
+            yield f'"{field.key}":null'
+        if isinstance(field, Nested):
+            yield from _suspects(field.select.fields)
+        else:
+            yield from _scalar_suspects(field.scalar)
+
+
+def _scalar_suspects(scalar: Scalar) -> Iterator[str]:
+    if scalar.kind in ("int", "enum"):
+        yield '"\\u0000"'
+    if scalar.kind == "float":
+        yield '"NaN"'
+        yield 'Infinity"'
+    if scalar.depth and not scalar.item_nullable:
+        yield "[null"
+        yield ",null"
+
+
+def _wrong(field: Field, row: Any) -> bool:
+    if isinstance(field, Constant):
+        return False
+    value = row[field.key]
+    if value is None:
+        return not field.nullable
+    if isinstance(field, Value):
+        return _wrong_scalar(field.scalar, value, field.scalar.depth)
+    rows = value if field.many else [value]
+    return any(_wrong(below, row) for row in rows for below in field.select.fields)
+
+
+def _wrong_scalar(scalar: Scalar, value: Any, depth: int) -> bool:
+    if depth:
+        if not isinstance(value, list):
+            return scalar.kind != "json"
+        return any(
+            (item is None and not scalar.item_nullable)
+            or (item is not None and _wrong_scalar(scalar, item, depth - 1))
+            for item in value
+        )
+    if scalar.kind in ("int", "enum"):
+        return value == MARKER
+    return scalar.kind == "float" and isinstance(value, str)

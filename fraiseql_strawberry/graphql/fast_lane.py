@@ -1,0 +1,190 @@
+"""The fast lane: an operation of source fields is one statement, and its bytes go out untouched.
+
+It answers an operation, or says why it steps aside; then nothing has been sent, and the standard
+lane, which is Strawberry itself, answers instead. All guards of `guard.py` stand in both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.types import Scope
+from strawberry import Schema
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from ..errors import BadUserInput
+from ..events import OperationServed, notify
+from ..isolation.protocol import CompiledQuery
+from ..runtime import Runtime
+from ..scope import RequestScope, enter_scope, find_scope
+from ..trouble import translated
+from .compiler import Bound
+from .context import make_context
+from .guard import middleware_request
+from .middleware import Outcome, run_middleware
+from .plans import PlanEntry, Plans
+from .served import ServedSchema
+
+__all__ = ["Aside", "FastLane", "GraphQLRequest", "lane_of", "read_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """One operation as a client sends it."""
+
+    query: str
+    variables: Mapping[str, Any] | None
+    operation_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """The operation was not answered here.
+
+    Args:
+        reason: Why, for `/metrics` and `Server-Timing`.
+        guarded: Whether the middlewares have run already; they run once per operation.
+    """
+
+    reason: str
+    guarded: bool = False
+
+
+def lane_of(served: ServedSchema) -> FastLane | None:
+    """The fast lane of a schema; None where something in the schema could see the difference.
+
+    A schema extension counts as something, unless its class says `fraiseql_safe = True`.
+    """
+    if not served.lanes:
+        is_open = _is_open(served.runtime, served.schema)
+        served.lanes.append(FastLane(served.runtime, served) if is_open else None)
+    return served.lanes[0]
+
+
+def _is_open(runtime: Runtime, schema: Schema) -> bool:
+    return (
+        runtime.config.graphql.fast_lane
+        and schema.execution_context_class is StrawberryGraphQLCoreExecutionContext
+        and all(_is_safe(extension) for extension in schema.extensions)
+    )
+
+
+def _is_safe(extension: Any) -> bool:
+    # tenancy.extension is a partial of our own class.
+    return getattr(getattr(extension, "func", extension), "fraiseql_safe", False) is True
+
+
+def read_request(decoded: object) -> GraphQLRequest | None:
+    """A plain GraphQL request, or None for what only the standard lane knows how to answer."""
+    if not isinstance(decoded, dict):
+        return None
+    body = cast(dict[str, Any], decoded)
+    query, variables, name = body.get("query"), body.get("variables"), body.get("operationName")
+    if (
+        type(query) is not str
+        or (variables is not None and type(variables) is not dict)
+        or (name is not None and type(name) is not str)
+        or body.get("extensions")
+    ):
+        return None
+    return GraphQLRequest(query, variables, name)
+
+
+class FastLane:
+    """Answers operations of one schema with one statement each.
+
+    Args:
+        runtime: The tenancy.
+        served: The schema.
+    """
+
+    def __init__(self, runtime: Runtime, served: ServedSchema) -> None:
+        self._runtime = runtime
+        self._served = served
+        self.plans = Plans(served)
+
+    async def answer(
+        self, request: GraphQLRequest, scope: RequestScope, asgi: Scope | None
+    ) -> str | Aside:
+        """The JSON text of the operation's `data`, or why there is none.
+
+        Args:
+            request: What the client asked.
+            scope: The request's scope, resolved.
+            asgi: The ASGI scope, for middlewares that look at headers.
+
+        Raises:
+            TenancyError: When a guard refuses it, as the standard lane would.
+        """
+        started = time.perf_counter()
+        entry, literals = await self.plans.find(request.query, request.operation_name)
+        compiled = entry.compiled
+        if compiled is None:
+            return Aside(entry.reason)
+        if not entry.scopes <= scope.claims.scopes:
+            return Aside("scope")  # a field error, which Strawberry knows how to place
+        try:
+            bound = compiled.bind(request.variables, literals)
+        except BadUserInput:
+            return Aside("input")
+        if not isinstance(bound, Bound):
+            return Aside(bound.reason)
+        if self._served.middleware:
+            answer = await self._around(entry, bound, scope, asgi)
+        else:
+            answer = await self._run(bound, scope)
+        if self._runtime.observers and isinstance(answer, str):
+            self._observe(entry, scope, "compiled", started)
+        return answer
+
+    async def _run(self, bound: Bound, scope: RequestScope) -> str | Aside:
+        runtime = self._runtime
+        tenant_id = scope.require_tenant()
+        await runtime.admit(tenant_id)
+        with translated():
+            text = await runtime.isolation.read(tenant_id, cast(CompiledQuery, bound))
+        if text is None or bound.violates(text):
+            return Aside("null")  # run again, so that the errors are Strawberry's own
+        return text
+
+    async def _around(
+        self, entry: PlanEntry, bound: Bound, scope: RequestScope, asgi: Scope | None
+    ) -> str | Aside:
+        assert entry.facts is not None
+        answers: list[str | Aside] = []
+
+        async def endpoint() -> Outcome:
+            answers.append(await self._run(bound, scope))
+            return Outcome(200)
+
+        context = make_context(self._runtime, scope)
+        headers = asgi["headers"] if asgi is not None else ()
+        request = middleware_request(context, entry.facts, headers)
+        ambient = enter_scope(scope) if find_scope() is not scope else None
+        call: Callable[[], Awaitable[Outcome]] = lambda: run_middleware(  # noqa: E731
+            self._served.middleware, request, endpoint
+        )
+        if ambient is None:
+            await call()
+        else:
+            with ambient:
+                await call()
+        answer = answers[0]
+        return Aside(answer.reason, guarded=True) if isinstance(answer, Aside) else answer
+
+    def _observe(self, entry: PlanEntry, scope: RequestScope, reason: str, started: float) -> None:
+        assert entry.facts is not None
+        notify(
+            self._runtime.observers,
+            OperationServed(
+                scope.tenant_id,
+                entry.facts.name,
+                entry.facts.type,
+                "fast",
+                reason,
+                time.perf_counter() - started,
+            ),
+        )

@@ -1,0 +1,139 @@
+"""Where the fast lane stands: in front of FastAPI's request handling, or behind its dependencies.
+
+A raw route in front of a router answered 200 where the router's dependencies raise 403, in a
+prototype. So the lane is entered before FastAPI only where there is nothing to pass: no
+dependency of the app, of any router or of the inclusion, no context getter, no override for
+tests, no overridden method of the router's.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.requests import Request
+from starlette.types import Scope, Send
+
+from ..errors import TenancyError
+from ..fastapi import answer_error, scope_of
+from ..runtime import Runtime
+from ..scope import RequestScope
+from .fast_lane import Aside, FastLane, GraphQLRequest, read_request
+
+try:
+    from orjson import loads as _loads
+except ImportError:
+    _loads = json.loads
+
+__all__ = ["Front", "nothing_in_front", "overrides_nothing", "request_of"]
+
+# Response modes that only Strawberry knows.
+_STREAMS = (b"multipart/mixed", b"text/event-stream")
+_GRAPHQL_JSON = b"application/graphql-response+json"
+
+
+class Front:
+    """Takes a request to the fast lane, straight from ASGI to bytes.
+
+    Args:
+        runtime: The tenancy.
+        lane: The fast lane of the router's schema.
+    """
+
+    def __init__(self, runtime: Runtime, lane: FastLane) -> None:
+        self._runtime = runtime
+        self._lane = lane
+        vary = f"Authorization, {runtime.config.multitenancy.tenant_header}"
+        self._headers = [(b"cache-control", b"no-store"), (b"vary", vary.encode("latin-1"))]
+
+    async def answer(self, asgi: Scope, body: bytes, send: Send) -> bool:
+        """Answer a request if the lane can; nothing has been sent where this returns False."""
+        media_type = _media_type(asgi["headers"])
+        request = None if media_type is None else request_of(asgi, body)
+        if request is None:
+            return False
+        try:
+            text = await self.data(asgi, scope_of(asgi), request)
+        except TenancyError as error:
+            await (await answer_error(Request(asgi), error))(asgi, _no_body, send)
+            return True
+        if text is None:
+            return False
+        payload = b'{"data":' + text.encode() + b"}"
+        headers = [
+            (b"content-type", media_type),
+            (b"content-length", b"%d" % len(payload)),
+            *self._headers,
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": payload})
+        return True
+
+    async def data(self, asgi: Scope, scope: RequestScope, request: GraphQLRequest) -> str | None:
+        """The JSON text of `data`, or None where the lane stepped aside, which is noted.
+
+        Raises:
+            TenancyError: When a guard refuses the request.
+        """
+        await self._runtime.resolve(scope, asgi["headers"])
+        answer = await self._lane.answer(request, scope, asgi)
+        if isinstance(answer, Aside):
+            scope.aside = answer
+            return None
+        return answer
+
+
+def request_of(asgi: Scope, body: bytes) -> GraphQLRequest | None:
+    """The GraphQL request of a POST or a GET; None for whatever is not a plain one.
+
+    The standard lane then answers, and says what is wrong with it.
+    """
+    try:
+        if asgi["method"] == "POST":
+            return read_request(_loads(body)) if _is_json(asgi["headers"]) else None
+        fields = dict(parse_qsl(asgi["query_string"].decode("ascii"), strict_parsing=True))
+        if "variables" in fields:
+            return read_request({**fields, "variables": _loads(fields["variables"])})
+        return read_request(fields)
+    except (ValueError, RecursionError):
+        return None
+
+
+def nothing_in_front(route: APIRoute, app: Any) -> bool:
+    """Whether no dependency of the app's or of a router's stands before this route, anywhere."""
+    found = [
+        context for context in iter_route_contexts(app.routes) if context.original_route is route
+    ]
+    return bool(found) and not any(context.dependencies for context in found)
+
+
+def overrides_nothing(router: type, ours: type) -> bool:
+    """Whether a subclass of our router leaves all of our methods and Strawberry's as they are."""
+    return all(
+        getattr(router, name) is getattr(ours, name)
+        for name in dir(ours)
+        if not name.startswith("__") and callable(getattr(ours, name))
+    )
+
+
+def _is_json(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name == b"content-type" and value.startswith(b"application/json") for name, value in headers
+    )
+
+
+def _media_type(headers: list[tuple[bytes, bytes]]) -> bytes | None:
+    """What to answer with; None where a stream is wanted, which only Strawberry knows."""
+    for name, value in headers:
+        if name == b"accept" and value != b"*/*":
+            if any(stream in value for stream in _STREAMS):
+                return None
+            if _GRAPHQL_JSON in value:
+                return _GRAPHQL_JSON
+    return b"application/json"
+
+
+async def _no_body() -> Any:
+    return {"type": "http.disconnect"}

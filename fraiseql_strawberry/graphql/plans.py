@@ -1,0 +1,126 @@
+"""Documents compiled for the fast lane: once per text, whatever its literals are."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLError, specified_rules
+
+from .compiler import Compiled, StepAside, compile_operation, normalise
+from .definition import OperationField
+from .documents import OperationFacts
+from .served import ServedSchema
+
+__all__ = ["PlanEntry", "Plans"]
+
+_CAPACITY = 1000
+_MAX_CACHED_CHARACTERS = 20_000
+_RULES = tuple(specified_rules)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    """An operation that was looked at once.
+
+    Args:
+        facts: What the guards need.
+        scopes: The scopes that its fields need together.
+        compiled: The statement; None where the operation steps aside.
+        reason: Why it steps aside; "compiled" where it does not.
+    """
+
+    facts: OperationFacts | None
+    scopes: frozenset[str]
+    compiled: Compiled | None
+    reason: str
+
+
+class Plans:
+    """A bounded cache: document text without its literals, and operation name → `PlanEntry`.
+
+    It belongs to one schema and one revision of its catalog.
+
+    Args:
+        served: The schema.
+        capacity: How many are kept; the least recently used goes first.
+    """
+
+    def __init__(self, served: ServedSchema, *, capacity: int = _CAPACITY) -> None:
+        self._served = served
+        self._capacity = capacity
+        self._texts: OrderedDict[tuple[str, str | None], PlanEntry] = OrderedDict()
+        self._shapes: OrderedDict[tuple[str, str | None], PlanEntry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def clear(self) -> None:
+        """Forget all, because the catalog changed."""
+        self._texts.clear()
+        self._shapes.clear()
+
+    async def find(self, text: str, name: str | None) -> tuple[PlanEntry, tuple[str, ...]]:
+        """The entry of an operation, and the literals of its text.
+
+        Args:
+            text: The document.
+            name: `operationName`, or None.
+        """
+        entry = self._texts.get((text, name))
+        if entry is not None:
+            self._texts.move_to_end((text, name))
+            return entry, ()
+        normal = normalise(text)
+        key = (normal.key, name)
+        entry = self._shapes.get(key)
+        if entry is None:
+            entry = await self._compile(text, name, normal)
+            if len(text) <= _MAX_CACHED_CHARACTERS:
+                _keep(self._shapes, key, entry, self._capacity)
+        else:
+            self._shapes.move_to_end(key)
+        if not normal.literals and len(text) <= _MAX_CACHED_CHARACTERS:
+            _keep(self._texts, (text, name), entry, self._capacity)
+        return entry, normal.literals
+
+    async def _compile(self, text: str, name: str | None, normal: Any) -> PlanEntry:
+        served = self._served
+        await served.prepare()
+        assert served.catalog is not None
+        try:
+            document = served.documents.get(text, _RULES)
+            if document.errors:
+                return _aside("invalid")
+            facts = document.operation(name)
+        except GraphQLError:
+            return _aside("invalid")
+        if facts.type != "query":
+            return _aside(facts.type)
+        compiled = compile_operation(
+            served.index, document.node, name, served.catalog, served.settings, lifted=normal
+        )
+        if isinstance(compiled, StepAside):
+            return _aside(compiled.reason)
+        return PlanEntry(facts, _scopes(facts), compiled, "compiled")
+
+
+def _scopes(facts: OperationFacts) -> frozenset[str]:
+    fields = (field for field in facts.fields if isinstance(field, OperationField))
+    return frozenset(scope for field in fields for scope in field.operation.scopes)
+
+
+def _aside(reason: str) -> PlanEntry:
+    return PlanEntry(None, frozenset(), None, reason)
+
+
+def _keep(
+    cache: OrderedDict[tuple[str, str | None], PlanEntry],
+    key: tuple[str, str | None],
+    entry: PlanEntry,
+    capacity: int,
+) -> None:
+    cache[key] = entry
+    if len(cache) > capacity:
+        cache.popitem(last=False)

@@ -1,0 +1,295 @@
+"""The service that a competent team writes without us: FastAPI, Strawberry and SQLAlchemy.
+
+A session per request as a dependency, in one transaction that sets the tenant first; ORM models;
+resolvers; DataLoaders for relations. With `cached`, also what such a team adds when it profiles:
+caches for parsed and validated documents and for verified tokens, and orjson.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import strawberry
+from fastapi import Depends, FastAPI, Header, HTTPException
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from strawberry.dataloader import DataLoader
+from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.fastapi import BaseContext, GraphQLRouter
+
+__all__ = ["create_app"]
+
+_KEY = OctKey.import_key(os.environ.get("JWT_SECRET", "no secret, so no token is good"))
+_CLAIMS = jwt.JWTClaimsRegistry(
+    exp={"essential": True}, sub={"essential": True}, tenant_id={"essential": True}
+)
+_SET_TENANT = text("SELECT set_config('app.tenant_id', :tenant, true)")
+
+
+class Row(DeclarativeBase):
+    pass
+
+
+class UserRow(Row):
+    __tablename__ = "tb_user"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    email: Mapped[str]
+
+
+class PostRow(Row):
+    __tablename__ = "tb_post"
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    user_id: Mapped[UUID]
+    title: Mapped[str]
+    content: Mapped[str]
+    published: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CommentRow(Row):
+    __tablename__ = "tb_comment"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    post_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    content: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Context(BaseContext):
+    def __init__(self, session: AsyncSession, claims: dict[str, Any]) -> None:
+        super().__init__()
+        self.session = session
+        self.claims = claims
+        # Loaders of one level run at the same time, and a session does one thing at a time.
+        self.turn = asyncio.Lock()
+        self.users = DataLoader(load_fn=self._load_users)
+        self.comments = DataLoader(load_fn=self._load_comments)
+
+    async def _load_users(self, ids: list[UUID]) -> list[UserRow]:
+        async with self.turn:
+            rows = await self.session.scalars(select(UserRow).where(UserRow.id.in_(ids)))
+        found = {row.id: row for row in rows}
+        return [found[id] for id in ids]
+
+    async def _load_comments(self, keys: list[tuple[UUID, int]]) -> list[list[CommentRow]]:
+        limit = max(limit for _, limit in keys)
+        place = func.row_number().over(
+            partition_by=CommentRow.post_id, order_by=(CommentRow.created_at, CommentRow.id)
+        )
+        ranked = (
+            select(CommentRow.id, place.label("place"))
+            .where(CommentRow.post_id.in_({post_id for post_id, _ in keys}))
+            .subquery()
+        )
+        wanted = (
+            select(CommentRow)
+            .join(ranked, ranked.c.id == CommentRow.id)
+            .where(ranked.c.place <= limit)
+            .order_by(CommentRow.created_at, CommentRow.id)
+        )
+        async with self.turn:
+            rows = await self.session.scalars(wanted)
+        found: dict[UUID, list[CommentRow]] = defaultdict(list)
+        for row in rows:
+            found[row.post_id].append(row)
+        return [found[post_id][:limit] for post_id, limit in keys]
+
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type
+class User:
+    id: UUID
+    name: str
+    email: str
+
+    @classmethod
+    def of(cls, row: UserRow) -> User:
+        return cls(id=row.id, name=row.name, email=row.email)
+
+
+@strawberry.type
+class Comment:
+    id: UUID
+    content: str
+    created_at: datetime
+    user_id: strawberry.Private[UUID]
+
+    @classmethod
+    def of(cls, row: CommentRow) -> Comment:
+        return cls(
+            id=row.id, content=row.content, created_at=row.created_at, user_id=row.user_id
+        )
+
+    @strawberry.field
+    async def author(self, info: Info) -> User:
+        return User.of(await info.context.users.load(self.user_id))
+
+
+@strawberry.type
+class Post:
+    id: UUID
+    title: str
+    content: str
+    published: bool
+    created_at: datetime
+    user_id: strawberry.Private[UUID]
+
+    @classmethod
+    def of(cls, row: PostRow) -> Post:
+        return cls(
+            id=row.id,
+            title=row.title,
+            content=row.content,
+            published=row.published,
+            created_at=row.created_at,
+            user_id=row.user_id,
+        )
+
+    @strawberry.field
+    async def author(self, info: Info) -> User:
+        return User.of(await info.context.users.load(self.user_id))
+
+    @strawberry.field
+    async def comments(self, info: Info, limit: int = 20) -> list[Comment]:
+        rows = await info.context.comments.load((self.id, min(limit, 1000)))
+        return [Comment.of(row) for row in rows]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def posts(
+        self, info: Info, limit: int = 20, offset: int = 0, published: bool | None = None
+    ) -> list[Post]:
+        wanted = (
+            select(PostRow)
+            .order_by(PostRow.created_at.desc(), PostRow.id)
+            .limit(min(limit, 1000))
+            .offset(offset)
+        )
+        if published is not None:
+            wanted = wanted.where(PostRow.published == published)
+        async with info.context.turn:
+            rows = await info.context.session.scalars(wanted)
+        return [Post.of(row) for row in rows]
+
+    @strawberry.field
+    async def post(self, info: Info, id: UUID) -> Post | None:
+        async with info.context.turn:
+            row = await info.context.session.get(PostRow, id)
+        return Post.of(row) if row else None
+
+    @strawberry.field
+    async def viewer(self, info: Info) -> str:
+        return info.context.claims["sub"]
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    async def create_post(self, info: Info, title: str, content: str) -> Post:
+        if "write:posts" not in info.context.claims.get("scope", "").split():
+            raise PermissionError("write:posts is needed")
+        row = PostRow(user_id=UUID(info.context.claims["sub"]), title=title, content=content)
+        info.context.session.add(row)
+        await info.context.session.flush()
+        await info.context.session.refresh(row)
+        return Post.of(row)
+
+
+class QuickRouter(GraphQLRouter[Context, None]):
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+
+def verify(token: str) -> dict[str, Any]:
+    """The claims of a token, checked."""
+    try:
+        claims = jwt.decode(token, _KEY, algorithms=["HS256"]).claims
+        _CLAIMS.validate(claims)
+    except JoseError as error:
+        raise HTTPException(401, "The token is not valid") from error
+    return claims
+
+
+def create_app(*, cached: bool) -> FastAPI:
+    """Make the app.
+
+    Args:
+        cached: With caches for documents and tokens, and orjson.
+    """
+    engine = create_async_engine(
+        os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+asyncpg:", 1),
+        pool_size=int(os.environ["POOL_SIZE"]),
+        max_overflow=0,
+    )
+    sessions = async_sessionmaker(engine, expire_on_commit=False)
+    known: dict[str, dict[str, Any]] = {}
+
+    async def current_claims(authorization: Annotated[str, Header()]) -> dict[str, Any]:
+        token = authorization.removeprefix("Bearer ")
+        if not cached:
+            return verify(token)
+        claims = known.get(token)
+        if claims is None or claims["exp"] < time.time():
+            claims = known[token] = verify(token)
+            if len(known) > 10_000:
+                known.clear()
+        return claims
+
+    Claims = Annotated[dict[str, Any], Depends(current_claims)]
+
+    async def tenant_session(claims: Claims) -> AsyncIterator[AsyncSession]:
+        async with sessions() as session, session.begin():
+            await session.execute(_SET_TENANT, {"tenant": claims["tenant_id"]})
+            yield session
+
+    async def context(
+        session: Annotated[AsyncSession, Depends(tenant_session, scope="function")],
+        claims: Claims,
+    ) -> Context:
+        return Context(session, claims)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await engine.dispose()
+
+    caches = [lambda: ParserCache(maxsize=1000), lambda: ValidationCache(maxsize=1000)]
+    schema = strawberry.Schema(Query, Mutation, extensions=caches if cached else [])
+    router_class = QuickRouter if cached else GraphQLRouter
+    app = FastAPI(lifespan=lifespan)
+    app.include_router(router_class(schema, context_getter=context), prefix="/graphql")
+
+    @app.get("/posts")
+    async def list_posts(claims: Claims, limit: int = 20) -> Sequence[dict[str, Any]]:
+        async with sessions() as session, session.begin():
+            await session.execute(_SET_TENANT, {"tenant": claims["tenant_id"]})
+            rows = await session.execute(LIST_POSTS, {"limit": limit})
+            return [dict(row) for row in rows.mappings()]
+
+    return app
+
+
+LIST_POSTS = text(
+    "SELECT id, title, published, created_at FROM v_post ORDER BY created_at DESC, id LIMIT :limit"
+)

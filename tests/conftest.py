@@ -1,0 +1,125 @@
+"""One PostgreSQL for the whole test run, shared by all workers of pytest-xdist.
+
+It is an embedded one, or the server that `ADMIN_DATABASE_URL` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from example_app.database import Urls, clone, drop, template
+from fraiseql_strawberry import Tenancy
+from fraiseql_strawberry.config import Config
+from fraiseql_strawberry.embedded import EmbeddedPostgres, ExternalPostgres, open_server
+
+_SERVER = pytest.StashKey[EmbeddedPostgres | ExternalPostgres]()
+
+
+class Database(NamedTuple):
+    """A database of a test, and the superuser's URL of it."""
+
+    name: str
+    url: str
+
+
+MakeDatabase = Callable[..., AbstractAsyncContextManager[Database]]
+
+
+def _admin_url(config: pytest.Config) -> str:
+    if _SERVER not in config.stash:
+        server = open_server()
+        server.start()
+        config.stash[_SERVER] = server
+    return config.stash[_SERVER].admin_url()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Before a worker of pytest-xdist starts: tell it where the controller's server is."""
+    node.workerinput["admin_url"] = _admin_url(node.config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _SERVER in config.stash:
+        config.stash[_SERVER].stop()
+
+
+@pytest.fixture(scope="session")
+def admin_url(request: pytest.FixtureRequest) -> str:
+    """The superuser's URL of the running PostgreSQL."""
+    workerinput = getattr(request.config, "workerinput", None)
+    return _admin_url(request.config) if workerinput is None else workerinput["admin_url"]
+
+
+@pytest.fixture(scope="session")
+def make_database(admin_url: str) -> MakeDatabase:
+    """`async with make_database(template) as database`: a new database that is dropped after."""
+
+    @asynccontextmanager
+    async def make(template: str = "template1") -> AsyncIterator[Database]:
+        name = f"test_{uuid4().hex}"
+        server = await asyncpg.connect(admin_url)
+        try:
+            await server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            yield Database(name, urlsplit(admin_url)._replace(path=f"/{name}").geturl())
+        finally:
+            await server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            await server.close()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+async def blog_template(admin_url: str) -> Urls:
+    """The prepared blog that nobody connects to; named for its content, it stays on the server."""
+    return await template(admin_url)
+
+
+@pytest.fixture(scope="module")
+async def blog(blog_template: Urls) -> AsyncIterator[Urls]:
+    """A blog for all tests of a module, which leave it as they found it."""
+    urls = await clone(blog_template, f"blog_{uuid4().hex}")
+    yield urls
+    await drop(urls)
+
+
+@pytest.fixture
+async def fresh_blog(blog_template: Urls) -> AsyncIterator[Urls]:
+    """A blog for one test, which may do to it what it likes."""
+    urls = await clone(blog_template, f"blog_{uuid4().hex}")
+    yield urls
+    await drop(urls)
+
+
+SECRET = "a-secret-for-tests-that-is-long-enough-for-anyone"
+
+MakeTenancy = Callable[..., Tenancy]
+
+
+@pytest.fixture(scope="session")
+def make_tenancy() -> MakeTenancy:
+    """`make_tenancy(urls, database={…})`: a tenancy on a pool of two, not started yet."""
+
+    def make(
+        urls: Urls, *, env: dict[str, str] | None = None, options: Any = None, **sections: Any
+    ) -> Tenancy:
+        environment = {"DATABASE_URL": urls.app_url, "JWT_SECRET": SECRET, **(env or {})}
+        database = {"pool_size": 2, "max_overflow": 0, **sections.pop("database", {})}
+        config = Config.from_env(environment).override(database=database, **sections)
+        return Tenancy(config, **(options or {}))
+
+    return make
+
+
+@pytest.fixture
+async def tenancy(blog: Urls, make_tenancy: MakeTenancy) -> AsyncIterator[Tenancy]:
+    """A started tenancy on a pool of two."""
+    async with make_tenancy(blog) as running:
+        yield running

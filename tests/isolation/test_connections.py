@@ -1,0 +1,372 @@
+"""What a request may hold, and in what state a connection goes back to the pool."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from example_app.data import ACME, GLOBEX, blog_of
+from example_app.database import Urls
+from fraiseql_strawberry import Tenancy
+from fraiseql_strawberry.errors import NestedAcquisition, ServiceUnavailable, TenantBusy
+
+ONE = text("SELECT 1")
+NAP = text("SELECT pg_sleep(0.01)")
+TITLES = text("SELECT title FROM v_post")
+
+MakeTenancy = Callable[..., Tenancy]
+AssertClean = Callable[[AsyncEngine], Awaitable[None]]
+
+
+class Titles(NamedTuple):
+    """A read as the compiler makes them, by hand."""
+
+    args: Sequence[Any] = ()
+
+    def sql(self, schema: str | None = None) -> str:
+        return "SELECT json_agg(title ORDER BY title) FROM v_post"
+
+
+def engine_of(tenancy: Tenancy) -> AsyncEngine:
+    return tenancy.isolation.engine_for(str(ACME))
+
+
+@asynccontextmanager
+async def session_of(tenancy: Tenancy, tenant: UUID) -> AsyncIterator[AsyncSession]:
+    async with tenancy.as_tenant(str(tenant)), tenancy.session() as session:
+        yield session
+
+
+class Busy:
+    """How many connections of an engine are checked out, and were at most."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.now = self.most = 0
+        event.listen(engine.sync_engine, "checkout", self._out)
+        event.listen(engine.sync_engine, "checkin", self._in)
+
+    def _out(self, *_: object) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+
+    def _in(self, *_: object) -> None:
+        self.now -= 1
+
+
+# --- Nested acquisition -----------------------------------------------------------------------------
+
+
+async def in_a_session(tenancy: Tenancy) -> None:
+    async with tenancy.session() as inner:
+        await inner.execute(ONE)
+
+
+async def in_a_child_task(tenancy: Tenancy) -> None:
+    await asyncio.create_task(in_a_session(tenancy))
+
+
+async def in_gathered_children(tenancy: Tenancy) -> None:
+    await asyncio.gather(in_a_session(tenancy), in_a_session(tenancy))
+
+
+async def in_a_compiled_read(tenancy: Tenancy) -> None:
+    await tenancy.read(Titles())
+
+
+async def as_the_same_tenant_again(tenancy: Tenancy) -> None:
+    async with session_of(tenancy, ACME) as inner:
+        await inner.execute(ONE)
+
+
+async def as_another_tenant(tenancy: Tenancy) -> None:
+    async with session_of(tenancy, GLOBEX) as inner:
+        await inner.execute(ONE)
+
+
+NESTED = [
+    in_a_session, in_a_child_task, in_gathered_children, in_a_compiled_read,
+    as_the_same_tenant_again, as_another_tenant,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("nested", NESTED, ids=lambda function: function.__name__)
+async def test_a_second_connection_up_the_awaiting_chain_is_refused(
+    tenancy: Tenancy, nested: Callable[[Tenancy], Awaitable[None]], assert_clean: AssertClean
+) -> None:
+    async def one() -> None:
+        async with session_of(tenancy, ACME) as session:
+            await session.execute(NAP)
+            with pytest.raises(NestedAcquisition, match="use that session"):
+                await nested(tenancy)
+            assert await session.scalar(ONE) == 1
+
+    async with asyncio.timeout(5):  # six of them on a pool of two would wait for each other
+        await asyncio.gather(*(one() for _ in range(6)))
+    await assert_clean(engine_of(tenancy))
+
+
+async def test_opening_a_session_checks_nothing_out(tenancy: Tenancy) -> None:
+    busy = Busy(engine_of(tenancy))
+    async with session_of(tenancy, ACME):
+        assert busy.now == 0
+        await in_a_session(tenancy)  # nothing is held above it, so it is not nested
+        assert await tenancy.read(Titles())
+    assert busy.most == 1
+
+
+async def test_a_session_that_has_committed_holds_nothing(tenancy: Tenancy) -> None:
+    async with session_of(tenancy, ACME) as session:
+        await session.execute(ONE)
+        await session.commit()
+        await in_a_session(tenancy)
+        await session.execute(ONE)
+
+
+async def test_a_task_that_outlives_the_block_is_not_nested(tenancy: Tenancy) -> None:
+    async with tenancy.as_tenant(str(ACME)):
+        ended = asyncio.Event()
+
+        async def later() -> None:
+            await ended.wait()
+            await in_a_session(tenancy)
+
+        async with tenancy.session() as session:
+            await session.execute(ONE)
+            task = asyncio.create_task(later())
+        ended.set()
+        await task
+
+
+# --- Two connections per request --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [2, 10])
+async def test_fifty_siblings_hold_two_connections_and_others_progress(
+    blog: Urls, make_tenancy: MakeTenancy, assert_clean: AssertClean, size: int
+) -> None:
+    async with make_tenancy(blog, database={"pool_size": size}) as tenancy:
+        busy = Busy(engine_of(tenancy))
+
+        async def sibling(number: int) -> None:
+            if number % 2:
+                assert await tenancy.read(Titles())
+            async with tenancy.session() as session:
+                await session.execute(NAP)
+
+        async def crowd() -> None:
+            async with tenancy.as_tenant(str(ACME)):
+                await asyncio.gather(*(sibling(number) for number in range(50)))
+
+        async with asyncio.timeout(10):
+            crowded = asyncio.create_task(crowd())
+            await asyncio.sleep(0.03)
+            most = busy.most
+            for _ in range(3):  # another tenant need not wait for the crowd to end
+                async with session_of(tenancy, GLOBEX) as session:
+                    await session.execute(ONE)
+            assert not crowded.done()
+            await crowded
+        assert most == 2
+        assert busy.most <= min(size, 3)
+        await assert_clean(engine_of(tenancy))
+
+
+# --- What a connection says and keeps ---------------------------------------------------------------
+
+
+async def application_names(urls: Urls) -> list[str]:
+    watcher = await asyncpg.connect(urls.admin_url)
+    try:
+        rows = await watcher.fetch(
+            "SELECT application_name FROM pg_stat_activity "
+            "WHERE datname = current_database() AND usename = 'app' ORDER BY 1"
+        )
+        return [row["application_name"] for row in rows]
+    finally:
+        await watcher.close()
+
+
+async def test_the_tenant_is_seen_in_pg_stat_activity_while_a_transaction_lasts(
+    blog: Urls, make_tenancy: MakeTenancy
+) -> None:
+    async with make_tenancy(blog, database={"pool_size": 1}) as tenancy:
+        for tenant in (ACME, GLOBEX):
+            async with session_of(tenancy, tenant) as session:
+                await session.execute(ONE)
+                assert await application_names(blog) == [f"t:{tenant}"]
+                await session.commit()
+                assert await application_names(blog) == ["fraiseql"]
+                await session.execute(ONE)
+                assert await application_names(blog) == [f"t:{tenant}"]
+            assert await application_names(blog) == ["fraiseql"]
+
+
+async def use_a_savepoint(session: AsyncSession) -> None:
+    async with session.begin_nested():
+        await session.execute(ONE)
+
+
+async def fail(session: AsyncSession) -> None:
+    with pytest.raises(DBAPIError):
+        await session.execute(text("SELECT 1 / 0"))
+    await session.rollback()
+
+
+async def lock_for_the_transaction(session: AsyncSession) -> None:
+    await session.execute(text("SELECT pg_advisory_xact_lock(1)"))
+
+
+async def open_a_cursor(session: AsyncSession) -> None:
+    rows = await session.stream(TITLES.execution_options(yield_per=1))
+    assert await rows.first()
+
+
+async def try_a_temporary_table(session: AsyncSession) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"):
+        await session.execute(text("CREATE TEMP TABLE v_post (title text)"))
+    await session.rollback()
+
+
+async def read_compiled(session: AsyncSession) -> None:
+    await session.commit()
+
+
+USES = [
+    use_a_savepoint, fail, lock_for_the_transaction, open_a_cursor, try_a_temporary_table,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda function: function.__name__)
+async def test_nothing_is_left_on_a_connection(
+    tenancy: Tenancy, use: Callable[[AsyncSession], Awaitable[None]], assert_clean: AssertClean
+) -> None:
+    async with session_of(tenancy, ACME) as session:
+        await session.execute(TITLES)
+        await use(session)
+        await session.execute(TITLES)
+    await assert_clean(engine_of(tenancy))
+
+
+async def test_a_compiled_read_leaves_nothing(tenancy: Tenancy, assert_clean: AssertClean) -> None:
+    async with tenancy.as_tenant(str(ACME)):
+        await asyncio.gather(*(tenancy.read(Titles()) for _ in range(10)))
+    await assert_clean(engine_of(tenancy))
+
+
+# --- Cancellation -----------------------------------------------------------------------------------
+
+
+async def test_cancellation_anywhere_leaves_the_pool_whole(
+    fresh_blog: Urls, make_tenancy: MakeTenancy, assert_clean: AssertClean
+) -> None:
+    own = {tenant: {post.title for post in blog_of(tenant).posts} for tenant in (ACME, GLOBEX)}
+    dice = random.Random(2)
+    acknowledged: dict[UUID, UUID] = {}
+
+    async def request(tenancy: Tenancy, tenant: UUID) -> None:
+        post_id = uuid4()
+        insert = text(
+            "INSERT INTO tb_post (id, user_id, title, content) VALUES (:id, :user, :title, 'x')"
+        )
+        values = {"id": post_id, "user": blog_of(tenant).users[0].id, "title": f"{tenant}"}
+        async with tenancy.as_tenant(str(tenant)):
+            async with tenancy.session() as session:
+                seen = set((await session.scalars(TITLES)).all())
+                assert seen - {f"{tenant}"} == own[tenant]
+                await session.execute(insert, values)
+            acknowledged[post_id] = tenant
+            assert str(other(tenant)) not in (await tenancy.read(Titles()) or "")
+
+    async with make_tenancy(fresh_blog) as tenancy:
+        await request(tenancy, ACME)
+        for _ in range(60):
+            tasks = [
+                asyncio.create_task(request(tenancy, tenant))
+                for tenant in (ACME, GLOBEX, ACME, GLOBEX)
+            ]
+            for task in tasks:
+                await asyncio.sleep(dice.uniform(0, 0.006))
+                task.cancel()
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+        await assert_clean(engine_of(tenancy))
+        for tenant in (ACME, GLOBEX):
+            async with session_of(tenancy, tenant) as session:
+                ids = set((await session.scalars(text("SELECT id FROM v_post"))).all())
+            assert {post for post, owner in acknowledged.items() if owner == tenant} <= ids
+    assert len(acknowledged) > 20
+
+
+def other(tenant: UUID) -> UUID:
+    return GLOBEX if tenant == ACME else ACME
+
+
+# --- Troubles ---------------------------------------------------------------------------------------
+
+
+async def test_no_connection_within_the_budget(blog: Urls, make_tenancy: MakeTenancy) -> None:
+    budget = {"pool_size": 1, "pool_timeout": 0.1}
+    async with make_tenancy(blog, database=budget) as tenancy, session_of(tenancy, ACME) as held:
+        await held.execute(ONE)
+
+        async def another(work: Callable[[Tenancy], Awaitable[None]]) -> None:
+            async with tenancy.as_tenant(str(GLOBEX)):
+                await work(tenancy)
+
+        for work in (in_a_session, in_a_compiled_read):
+            with pytest.raises(TenantBusy) as refused:
+                # A task of its own, started outside of the session's block: not nested.
+                await asyncio.create_task(another(work), context=_fresh())
+            assert refused.value.headers == {"Retry-After": "1"}
+
+
+async def test_a_statement_that_takes_too_long(
+    blog: Urls, make_tenancy: MakeTenancy, assert_clean: AssertClean
+) -> None:
+    async with make_tenancy(blog, database={"statement_timeout": "50ms"}) as tenancy:
+        with pytest.raises(TenantBusy):
+            async with session_of(tenancy, ACME) as session:
+                await session.execute(text("SELECT pg_sleep(5)"))
+        await assert_clean(engine_of(tenancy))
+
+
+@pytest.mark.parametrize("work", [in_a_session, in_a_compiled_read])
+async def test_cut_connections_are_replaced(
+    tenancy: Tenancy,
+    blog: Urls,
+    work: Callable[[Tenancy], Awaitable[None]],
+    assert_clean: AssertClean,
+) -> None:
+    watcher = await asyncpg.connect(blog.admin_url)
+    async with tenancy.as_tenant(str(ACME)):
+        await asyncio.gather(work(tenancy), work(tenancy))
+        await watcher.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND usename = 'app'"
+        )
+        failures = 0
+        for _ in range(4):
+            try:
+                await work(tenancy)
+            except ServiceUnavailable:
+                failures += 1
+        assert 0 < failures <= 2
+        await work(tenancy)
+    await watcher.close()
+    await assert_clean(engine_of(tenancy))
+
+
+def _fresh() -> Any:
+    import contextvars  # noqa: PLC0415
+
+    return contextvars.Context()

@@ -11,20 +11,35 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from .errors import ServiceUnavailable, TenancyError, TenantBusy
 
-__all__ = ["translate", "translated"]
+__all__ = ["is_cut", "translate", "translated"]
 
-_UNREACHABLE = (
+_CUT = (
     postgres.PostgresConnectionError,
     postgres.AdminShutdownError,
     postgres.CrashShutdownError,
+    postgres.InternalClientError,  # used between the server's farewell and the end of its stream
+)
+_UNREACHABLE = (
     postgres.CannotConnectNowError,
-    postgres.InterfaceError,
     postgres.InvalidAuthorizationSpecificationError,
     postgres.InvalidCatalogNameError,
     OSError,
     TimeoutError,
 )
 _BUSY = (postgres.TooManyConnectionsError, postgres.QueryCanceledError)
+
+
+def is_cut(error: BaseException | None) -> bool:
+    """Whether the connection itself is gone, so that nothing can be said of its transaction.
+
+    Args:
+        error: What asyncpg raised.
+    """
+    # asyncpg's InterfaceError also says that the caller is wrong, such as a value that fits no
+    # parameter: that is a fault of our own.
+    return isinstance(error, _CUT) or (
+        isinstance(error, postgres.InterfaceError) and "connection is closed" in str(error)
+    )
 
 
 def translate(error: BaseException) -> TenancyError | None:
@@ -38,7 +53,7 @@ def translate(error: BaseException) -> TenancyError | None:
     cause = _driver_error(error)
     if isinstance(cause, _BUSY):
         return TenantBusy(hint=f"PostgreSQL: {cause}")
-    if isinstance(cause, _UNREACHABLE):
+    if isinstance(cause, _UNREACHABLE) or is_cut(cause):
         return ServiceUnavailable(hint=f"the database cannot be reached: {type(cause).__name__}")
     return None
 

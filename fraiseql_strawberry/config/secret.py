@@ -16,8 +16,17 @@ __all__ = ["Secret", "SecretUrl", "redact_url", "url_passwords"]
 _STARS = "***"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*", re.ASCII)
 _COLON = re.compile(r":|%3a", re.IGNORECASE)
-_TELLING = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?:ssl|db)?_?(?:password|passwd|pwd|secret|token)", re.IGNORECASE)
+# Query parameters of libpq, asyncpg and SQLAlchemy that hold no secret. Any other is masked with
+# its name: it may be the rest of a password with an "&" in it.
+_HARMLESS = frozenset(
+    (
+        *("host", "port", "user", "dbname", "database", "application_name", "connect_timeout"),
+        *("ssl", "sslmode", "sslrootcert", "sslnegotiation", "channel_binding", "gssencmode"),
+        *("target_session_attrs", "timeout", "command_timeout", "client_encoding"),
+        *("statement_cache_size", "prepared_statement_cache_size"),
+    )
+)
+_PASSWORDS = frozenset({"password", "sslpassword", "passwd", "pwd", "secret", "token"})
 
 
 class Secret:
@@ -123,9 +132,8 @@ class SecretUrl(Secret):
 def redact_url(url: str) -> str:
     """Mask every password of a URL.
 
-    Masked are everything between the user's name and the last `@` (so a password that was not
-    percent-encoded does not show in parts), and each query parameter whose name or value speaks
-    of a password, secret or token, percent-encoded or not.
+    Masked are everything between the user's name and the last `@`, and each query parameter that
+    is not known to be harmless. So a password that was not percent-encoded does not show in parts.
 
     Args:
         url: The text to show. What is not a URL is masked as a whole.
@@ -149,12 +157,13 @@ def _split(url: str) -> tuple[str, list[str]]:
         userinfo = f"{userinfo[: colon.start()]}:{_STARS}"
     place, question, query = f"{userinfo}{at}{host}".partition("?")
     shown: list[str] = []
-    for parameter in query.split("&"):
-        name, equals, value = parameter.partition("=")
-        if _TELLING.search(unquote(parameter)):
-            if _PASSWORD.fullmatch(unquote(name)):
-                hidden.append(value)
-            shown.append(f"{name}={_STARS}" if equals else _STARS)
+    for parameter in query.split("&") if question else ():
+        name, _, value = parameter.partition("=")
+        known = unquote(name).lower()
+        if known in _PASSWORDS:
+            hidden.append(value)
+            shown.append(f"{name}={_STARS}")
         else:
-            shown.append(parameter)
+            harmless = known in _HARMLESS or not parameter
+            shown.append(parameter if harmless else _STARS)
     return f"{scheme}://{place}{question}{'&'.join(shown)}", hidden

@@ -11,7 +11,9 @@ from .mistakes import header
 
 __all__ = ["unknown_key"]
 
-_PASSWORD = re.compile(r"(?:^|_)(?:password|passwd|pwd|credentials?|dsn|database_url|db_url)(?:_|$)")
+_PASSWORD = re.compile(
+    r"(?:^|_)(?:password|passwd|pwd|credentials?|dsn|database_url|db_url)(?:_|$)"
+)
 _SECRET = re.compile(r"(?:^|_)(?:secrets?|token|jwt|(?:api|private|signing)_?key)(?:_|$)")
 _HOMES = {
     _PASSWORD: 'A password belongs in [database] url, as "${DATABASE_URL}"',

@@ -91,8 +91,8 @@ class Cluster:
             return None
         return lines[0] if len(lines) >= 8 and lines[7].strip() == "ready" else None
 
-    def prepare(self, binaries: Binaries, *, durable: bool) -> None:
-        """Make the data directory if there is none, all or nothing; the folder must be locked."""
+    def prepare(self, binaries: Binaries, lock: int, *, durable: bool) -> None:
+        """Make the data directory if there is none, all or nothing."""
         if self.data.exists():
             if not self._password.exists():
                 raise SetupError(
@@ -110,10 +110,10 @@ class Cluster:
         with os.fdopen(os.open(self._password, flags, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(24) + "\n")
         self.account.own(self._password)  # initdb reads it
-        self._run_initdb(binaries, durable=durable)
+        self._run_initdb(binaries, lock, durable=durable)
         self._unfinished.rename(self.data)
 
-    def _run_initdb(self, binaries: Binaries, *, durable: bool) -> None:
+    def _run_initdb(self, binaries: Binaries, lock: int, *, durable: bool) -> None:
         # No locale: the same order of text on every machine and version.
         command = [binaries.program("initdb"), "--pgdata", str(self._unfinished)]
         command += ["--username", SUPERUSER, "--pwfile", str(self._password)]
@@ -128,6 +128,7 @@ class Cluster:
                 check=False,
                 capture_output=True,
                 text=True,
+                pass_fds=[lock],  # it may outlive us
                 **self.account.identity,
             )
         except OSError as error:

@@ -131,47 +131,50 @@ class EmbeddedPostgres:
         try:
             cluster = Cluster(self._data_dir or scratch / "server", account)
             with cluster.locked() as lock:
+                # Before the first slow step: it also removes the scratch folder if we are killed.
+                self._supervisor = supervisor = _start_supervisor(cluster, lock, scratch)
                 binaries = find_binaries(cluster.major or self._major)
                 if account.switched:
                     binaries = binaries.copied_to(scratch / "postgresql")
-                cluster.prepare(binaries, durable=self._durable)
-                self._password = cluster.password
-                self._port = _free_port()
-                self._supervisor = self._supervise(cluster, binaries, lock, scratch)
-            if _wait_until_ready(self._supervisor, cluster):
+                cluster.prepare(binaries, lock, durable=self._durable)
+            self._password = cluster.password
+            self._port = _free_port()
+            self._order_server(supervisor, binaries, cluster)
+            if _wait_until_ready(supervisor, cluster):
                 return None
             said = cluster.log.read_text(errors="replace")
             self.stop()
         except BaseException:
-            self.stop()
-            if scratch.exists():  # a supervisor, if there was one, has removed it
+            if self._supervisor is None:
                 shutil.rmtree(scratch)
+            self.stop()
             raise
         return said
 
-    def _supervise(
-        self, cluster: Cluster, binaries: Binaries, lock: int, scratch: Path
-    ) -> subprocess.Popen[bytes]:
+    def _order_server(
+        self, supervisor: subprocess.Popen[bytes], binaries: Binaries, cluster: Cluster
+    ) -> None:
         command = [binaries.program("postgres"), "-D", str(cluster.data), "-p", str(self._port)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
-        order = {
-            "command": command,
-            "options": cluster.account.identity,
-            "lock": lock,
-            "remove": str(scratch),
-        }
-        script = str(Path(__file__).with_name("supervisor.py"))
-        with cluster.open_log() as log:
-            return subprocess.Popen(
-                [sys.executable, "-I", "-S", script, json.dumps(order)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd="/",
-                pass_fds=[lock],
-                start_new_session=True,
-            )
+        order = {"command": command, "identity": cluster.account.identity}
+        assert supervisor.stdin is not None
+        supervisor.stdin.write(json.dumps(order).encode() + b"\n")
+        supervisor.stdin.flush()
+
+
+def _start_supervisor(cluster: Cluster, lock: int, scratch: Path) -> subprocess.Popen[bytes]:
+    script = str(Path(__file__).with_name("supervisor.py"))
+    with cluster.open_log() as log:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", script, str(lock), str(scratch)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd="/",
+            pass_fds=[lock],
+            start_new_session=True,
+        )
 
 
 def _wait_until_ready(supervisor: subprocess.Popen[bytes], cluster: Cluster) -> bool:

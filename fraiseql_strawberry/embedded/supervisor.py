@@ -4,9 +4,9 @@ A script of its own, started by its path and made of the standard library only, 
 its own, where a terminal's Ctrl-C does not reach it. The launcher holds the other end of its
 standard input: however the launcher ends, kill -9 included, the kernel closes that end.
 
-Its one argument is a JSON object: `command`, `options` (further arguments of `Popen`), `lock`
-(a file descriptor that locks the data directory for as long as any process has it open) and
-`remove` (a folder that goes when the server has).
+Arguments: a file descriptor that locks the data directory for as long as any process has it open,
+and a folder that goes when the server has. The first line of standard input is the order, as JSON:
+`command`, and `identity`, further arguments of `Popen`. A byte after it asks for the end.
 """
 
 from __future__ import annotations
@@ -20,17 +20,41 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 __all__ = ["main"]
 
 # A signal, and for how many seconds its effect is waited for: fast shutdown, then immediate.
 _STEPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, None))
+_REMOVE_SECONDS = 10.0
 _PR_SET_PDEATHSIG = 1
 
 
-def main(order: dict[str, Any]) -> int:
-    """Run the server until it ends, or until standard input does; returns its exit code."""
+def main(lock: int, scratch: str) -> int:
+    """Wait for the order, run the server, remove the folder; returns the server's exit code."""
+    # Unbuffered, so that the byte after the order is left where _stop_with_launcher reads it.
+    with open(0, "rb", buffering=0, closefd=False) as standard_input:
+        order = standard_input.readline()
+    code = _run(json.loads(order), lock) if order.endswith(b"\n") else 0
+    _remove(scratch)
+    return code
+
+
+def _remove(folder: str) -> None:
+    deadline = time.monotonic() + _REMOVE_SECONDS
+    while True:
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)  # an initdb that has outlived the launcher still writes there
+        else:
+            return
+
+
+def _run(order: dict[str, Any], lock: int) -> int:
     libc = ctypes.CDLL(None)
 
     def die_with_supervisor() -> None:
@@ -43,11 +67,11 @@ def main(order: dict[str, Any]) -> int:
         stdout=sys.stderr,
         cwd="/",
         env={"PATH": os.defpath, "LC_ALL": "C"},  # no secrets of the application's environment
-        pass_fds=[order["lock"]],
+        pass_fds=[lock],
         preexec_fn=die_with_supervisor,  # noqa: PLW1509 - there is only one thread yet
-        **order["options"],
+        **order["identity"],
     )
-    os.close(order["lock"])
+    os.close(lock)
     signal.signal(signal.SIGTERM, lambda _number, _frame: server.send_signal(signal.SIGINT))
     launcher = threading.Thread(target=_stop_with_launcher, args=[server], daemon=True)
     launcher.start()
@@ -56,12 +80,11 @@ def main(order: dict[str, Any]) -> int:
     code = server.wait()
     os.close(1)  # tells the launcher, who may read the log until it asks for the end
     launcher.join()
-    shutil.rmtree(order["remove"])
     return code
 
 
 def _stop_with_launcher(server: subprocess.Popen[bytes]) -> None:
-    os.read(0, 1)  # a byte asks for the end; no byte means that the launcher has died
+    os.read(0, 1)  # no byte means that the launcher has died
     for number, seconds in _STEPS:
         server.send_signal(number)
         try:
@@ -72,4 +95,4 @@ def _stop_with_launcher(server: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1])))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2]))

@@ -7,8 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import create_type
+from strawberry.types import ExecutionContext
 from strawberry.types.base import has_object_definition
 from strawberry.types.field import StrawberryField
 
@@ -27,6 +29,14 @@ class Schema(strawberry.Schema):
     """A Strawberry schema that knows its middlewares."""
 
     fraiseql_middleware: tuple[Middleware, ...] = ()
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Log nothing: `public_errors` has logged what is a fault, with the id the client reads.
+
+        Strawberry would log each error of a client's with a stack trace.
+        """
 
 
 def build_schema(

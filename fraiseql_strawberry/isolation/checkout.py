@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
+from ..trouble import is_cut
+
 __all__ = ["CheckedOut"]
 
 
@@ -42,9 +44,12 @@ class CheckedOut:
         traceback: TracebackType | None,
     ) -> None:
         fairy = self._fairy
-        if error is not None and (
-            not isinstance(error, Exception) or fairy.driver_connection.is_closed()
-        ):
+        if is_cut(error) or (error is not None and fairy.driver_connection.is_closed()):
+            # What cut this one has cut the others: the pool replaces them all, as it does for
+            # an engine's own connections.
+            fairy.driver_connection.terminate()
+            self._pool._invalidate(fairy, error)  # pyright: ignore[reportPrivateUsage]
+        elif error is not None and not isinstance(error, Exception):
             fairy.driver_connection.terminate()
             fairy.invalidate(error)
         # Nothing was begun through SQLAlchemy, so its reset sends nothing and needs no greenlet.

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import AutocommitRefused, ServiceUnavailable
+from ..trouble import is_cut
 from .checkout import CheckedOut
 from .protocol import CompiledQuery
 from .role import verify_role
@@ -79,11 +80,19 @@ class RowIsolation:
         inner = query.sql(None)
         statement = _READ.format(setting=self.setting, query=inner)
         args = query.args
-        async with CheckedOut(self.engine) as connection:
-            rows = await connection.fetchmany(
-                statement, [(tenant_id, *[None] * len(args)), (None, *args)]
-            )
+        parameters = [(tenant_id, *[None] * len(args)), (None, *args)]
+        try:
+            rows = await self._fetch(statement, parameters)
+        except Exception as error:
+            if not is_cut(error):
+                raise
+            # A read is tried again, once; a write never (SECURITY.md, connections).
+            rows = await self._fetch(statement, parameters)
         return cast("str | None", rows[1][0])
+
+    async def _fetch(self, statement: str, parameters: list[tuple[Any, ...]]) -> list[Any]:
+        async with CheckedOut(self.engine) as connection:
+            return await connection.fetchmany(statement, parameters)
 
     async def read_in(
         self, connection: AsyncConnection, tenant_id: str, query: CompiledQuery

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -168,16 +169,17 @@ async def test_fifty_siblings_hold_two_connections_and_others_progress(
                 await asyncio.gather(*(sibling(number) for number in range(50)))
 
         async with asyncio.timeout(10):
+            await crowd()
+            assert busy.most == 2
             crowded = asyncio.create_task(crowd())
-            await asyncio.sleep(0.03)
-            most = busy.most
+            while busy.now < 2:
+                await asyncio.sleep(0.001)
             for _ in range(3):  # another tenant need not wait for the crowd to end
                 async with session_of(tenancy, GLOBEX) as session:
                     await session.execute(ONE)
             assert not crowded.done()
             await crowded
-        assert most == 2
-        assert busy.most <= min(size, 3)
+        assert busy.most <= 3
         await assert_clean(engine_of(tenancy))
 
 
@@ -237,10 +239,6 @@ async def try_a_temporary_table(session: AsyncSession) -> None:
     await session.rollback()
 
 
-async def read_compiled(session: AsyncSession) -> None:
-    await session.commit()
-
-
 USES = [
     use_a_savepoint, fail, lock_for_the_transaction, open_a_cursor, try_a_temporary_table,
 ]  # fmt: skip
@@ -287,24 +285,28 @@ async def test_cancellation_anywhere_leaves_the_pool_whole(
             acknowledged[post_id] = tenant
             assert str(other(tenant)) not in (await tenancy.read(Titles()) or "")
 
-    async with make_tenancy(fresh_blog) as tenancy:
+    async with make_tenancy(fresh_blog) as tenancy, asyncio.timeout(30):
         await request(tenancy, ACME)
-        for _ in range(60):
+        clock = asyncio.get_running_loop()
+        started = clock.time()
+        await request(tenancy, ACME)
+        took = clock.time() - started
+        cancelled = 0
+        while cancelled < 60 or len(acknowledged) < 30:
             tasks = [
                 asyncio.create_task(request(tenancy, tenant))
                 for tenant in (ACME, GLOBEX, ACME, GLOBEX)
             ]
             for task in tasks:
-                await asyncio.sleep(dice.uniform(0, 0.006))
-                task.cancel()
+                clock.call_later(dice.uniform(0, 6 * took), task.cancel)
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
                 assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+                cancelled += outcome is not None
         await assert_clean(engine_of(tenancy))
         for tenant in (ACME, GLOBEX):
             async with session_of(tenancy, tenant) as session:
                 ids = set((await session.scalars(text("SELECT id FROM v_post"))).all())
             assert {post for post, owner in acknowledged.items() if owner == tenant} <= ids
-    assert len(acknowledged) > 20
 
 
 def other(tenant: UUID) -> UUID:
@@ -326,7 +328,7 @@ async def test_no_connection_within_the_budget(blog: Urls, make_tenancy: MakeTen
         for work in (in_a_session, in_a_compiled_read):
             with pytest.raises(TenantBusy) as refused:
                 # A task of its own, started outside of the session's block: not nested.
-                await asyncio.create_task(another(work), context=_fresh())
+                await asyncio.create_task(another(work), context=contextvars.Context())
             assert refused.value.headers == {"Retry-After": "1"}
 
 
@@ -360,13 +362,7 @@ async def test_cut_connections_are_replaced(
                 await work(tenancy)
             except ServiceUnavailable:
                 failures += 1
-        assert 0 < failures <= 2
-        await work(tenancy)
+        assert failures == (work is in_a_session)  # reads are tried again, once; writes never
     await watcher.close()
     await assert_clean(engine_of(tenancy))
 
-
-def _fresh() -> Any:
-    import contextvars  # noqa: PLC0415
-
-    return contextvars.Context()

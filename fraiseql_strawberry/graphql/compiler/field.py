@@ -185,7 +185,7 @@ class _Field:
     def load(
         self, info: GraphQLResolveInfo, field: Root | Related, keys: list[list[Any]] | None
     ) -> Load:
-        values: Values = info.variable_values.coerced
+        values = _variable_values(info)
         key = self._shape.of(values)
         found = self._statements.get(key)
         if found is None:
@@ -336,3 +336,9 @@ def _key_of(parent: Any, name: str, field: RelationField) -> Any:
             f"{cls}.{field.python_name} starts from {name!r}, which this {cls} does not have: "
             f"declare `{name}: fraiseql.Private[…]` and fill it"
         ) from error
+
+
+def _variable_values(info: GraphQLResolveInfo) -> Values:
+    # Strawberry hands resolvers the coerced values alone, graphql-core with where they are from.
+    values: Any = info.variable_values
+    return values if isinstance(values, dict) else values.coerced

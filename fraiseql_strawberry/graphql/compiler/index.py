@@ -227,7 +227,7 @@ class ObjectIndex:
             return "has a field extension"
         match behind:
             case Root():
-                return "needs a scope" if field.metadata[OPERATION].scopes else None
+                return None  # scopes are the caller's to check: they belong to the request
             case Related():
                 return None if type(field) is RelationField else "has a resolver"
             case Leaf():

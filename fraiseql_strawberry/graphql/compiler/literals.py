@@ -23,7 +23,9 @@ from graphql import (
     FloatValueNode,
     GraphQLInt,
     GraphQLNonNull,
+    GraphQLScalarType,
     GraphQLSchema,
+    GraphQLString,
     IntValueNode,
     StringValueNode,
     TypeInfo,
@@ -41,16 +43,16 @@ __all__ = ["NOTHING_LIFTED", "Lifted", "Literals", "normalise"]
 # Characters that a string may hold and still be lifted: none that ends, escapes or invalidates it.
 _PLAIN = r'[^"\\\x00-\x1f\ud800-\udfff]'
 
-# A block string, a string, a comment, or an argument list with what is before its parenthesis.
-# Argument lists have no parentheses inside, but in strings and comments. Should the text be read
-# out of step here (comments and commas may stand anywhere), a literal is found where the parser
-# finds none; `Literals` notices.
+# A block string, a string, a comment, or an argument list, which has no parentheses inside but in
+# strings and comments. Should the text be read out of step here (comments and commas may stand
+# anywhere), a literal is found where the parser finds none; `Literals` notices.
 _PART = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*"""|"(?:[^"\\\n\r]|\\.)*"|\#[^\n\r]*|'
-    r'(?P<directive>@\s*)?\b[_A-Za-z]\w*\s*'
     rf'\((?P<list>[^()"\#\[\]{{}}]*(?:"(?!""){_PLAIN}*"[^()"\#\[\]{{}}]*)*)\)',
     re.DOTALL | re.ASCII,
 )
+_DIRECTIVE = re.compile(r"@\s*[_A-Za-z]\w*\s*\Z", re.ASCII)
+_LONGEST_DIRECTIVE = 80
 _LITERAL = re.compile(
     rf'(?<=:)\s*(?:(?P<string>"{_PLAIN}*")|'
     r"(?P<float>-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))|(?P<int>-?(?:0|[1-9]\d*)))"
@@ -89,9 +91,12 @@ def normalise(text: str) -> Lifted:
     pieces: list[str] = []
     end = 0
     for part in _PART.finditer(text):
-        if part["list"] is None or part["directive"] is not None:
+        begin, stop = part.span("list")
+        if begin < 0 or ":" not in part["list"]:
             continue
-        for literal in _LITERAL.finditer(text, part.start("list"), part.end("list")):
+        if "@" in text and _DIRECTIVE.search(text, max(0, begin - _LONGEST_DIRECTIVE), begin - 1):
+            continue
+        for literal in _LITERAL.finditer(text, begin, stop):
             kind: Any = literal.lastgroup
             token = literal[kind]
             if token in literals:
@@ -165,8 +170,13 @@ class _ArgumentFinder(Visitor):
 
 
 def _coercer(token: str, type_: Any) -> Callable[[str], Any]:
+    """The function from a token to its value, exactly as graphql-core coerces the literal."""
     inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
     if token[0] == '"':
+        if inner is GraphQLString:
+            return _text
+        if isinstance(inner, GraphQLScalarType) and _has_default_literal(inner):
+            return _parsed(inner)
         return lambda text: coerce_input_literal(StringValueNode(value=text[1:-1]), type_)
     if "." in token or "e" in token or "E" in token:
         return lambda text: coerce_input_literal(FloatValueNode(value=text), type_)
@@ -175,7 +185,29 @@ def _coercer(token: str, type_: Any) -> Callable[[str], Any]:
     return lambda text: coerce_input_literal(IntValueNode(value=text), type_)
 
 
+# Limits and ids are the most frequent literals: for them, the same as graphql-core without its
+# nodes.
+def _has_default_literal(type_: GraphQLScalarType) -> bool:
+    own = getattr(type_.parse_literal, "__func__", None)
+    return type_.coerce_input_literal is None and own is GraphQLScalarType.parse_literal
+
+
+def _parsed(type_: GraphQLScalarType) -> Callable[[str], Any]:
+    coerce = type_.coerce_input_value
+
+    def parse(text: str) -> Any:
+        try:
+            return coerce(text[1:-1])
+        except Exception:  # noqa: BLE001 # whatever a scalar raises makes the value invalid
+            return Undefined
+
+    return parse
+
+
+def _text(text: str) -> str:
+    return text[1:-1]
+
+
 def _int(text: str) -> Any:
-    # The same as graphql-core, without its node: limits are the most frequent literals.
     value = int(text) if len(text) <= _INT_DIGITS else GRAPHQL_MAX_INT + 1
     return value if GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT else Undefined

@@ -42,7 +42,7 @@ class Shape:
         SteppedAside: For a directive other than `@skip` and `@include`.
     """
 
-    __slots__ = ("_by_presence", "_by_value")
+    __slots__ = ("_by_presence", "_by_value", "_selects")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Shape:
         unknown = sorted(finder.names - {"skip", "include"})
         if unknown and strict:
             raise SteppedAside(f"the directive @{unknown[0]}")
+        self._selects = bool(finder.variables)
         by_value: list[str] = []
         by_presence: list[str] = []
         for definition in variables:
@@ -67,6 +68,11 @@ class Shape:
             (by_value if chooses or name in finder.variables else by_presence).append(name)
         self._by_value = tuple(by_value)
         self._by_presence = tuple(by_presence)
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every request has the same selection."""
+        return not self._selects
 
     def of(self, values: Values) -> tuple[Any, ...]:
         """The key for these values."""

@@ -1,0 +1,194 @@
+"""The kinds of request, in the words of each contestant.
+
+A kind gives an endless, seeded stream of requests; tenants and users rotate at random. Every
+contestant gets the same stream: only PostGraphile's documents use its own names, with aliases,
+so that even its answers are the same.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from dataset import Tenant, tenants
+
+__all__ = ["DOCUMENTS", "KINDS", "Kind", "Request", "http_request"]
+
+_STREAM = 30_000  # requests before a stream begins again: more than any cache of documents holds
+_REPEATED = 4_000  # the same for kinds whose document is always the same
+
+DOCUMENTS = {
+    "rows20": "{ posts(limit: 20) { id title content createdAt } }",
+    "by_id": '{ post(id: "ID") { id title content createdAt } }',
+    "relations": (
+        "{ posts(limit: 20) { id title author { name } "
+        "comments(limit: 3) { content author { name } } } }"
+    ),
+    "rows500": "{ posts(limit: 500) { id title content createdAt } }",
+    "page": (
+        "query Page($limit: Int!, $offset: Int!) "
+        "{ posts(published: true, limit: $limit, offset: $offset) "
+        "{ id title published createdAt } }"
+    ),
+    "mixed": "{ viewer posts(limit: 20) { id title createdAt } }",
+    "create": (
+        'mutation { createPost(title: "TITLE", content: "Written by the bench.") '
+        "{ id title author { name } } }"
+    ),
+}
+
+_ORDER = "orderBy: [CREATED_AT_DESC, ROW_ID_ASC]"
+_POSTGRAPHILE = {
+    "rows20": f"{{ posts: allPostsList(first: 20, {_ORDER}) {{ id: rowId title content createdAt }} }}",
+    "by_id": '{ post: postByRowId(rowId: "ID") { id: rowId title content createdAt } }',
+    "relations": (
+        f"{{ posts: allPostsList(first: 20, {_ORDER}) {{ id: rowId title author {{ name }} "
+        "comments: commentsList(first: 3, orderBy: [CREATED_AT_ASC, ROW_ID_ASC]) "
+        "{ content author { name } } } }"
+    ),
+    "rows500": f"{{ posts: allPostsList(first: 500, {_ORDER}) {{ id: rowId title content createdAt }} }}",
+    "page": (
+        "query Page($limit: Int!, $offset: Int!) { posts: allPostsList("
+        f"condition: {{published: true}}, first: $limit, offset: $offset, {_ORDER}) "
+        "{ id: rowId title published createdAt } }"
+    ),
+    "mixed": f"{{ viewer posts: allPostsList(first: 20, {_ORDER}) {{ id: rowId title createdAt }} }}",
+    "create": (
+        'mutation { createPost(input: {post: {userId: "USER", title: "TITLE", '
+        'content: "Written by the bench."}}) { post { id: rowId title author { name } } } }'
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one request asks for, whoever is asked.
+
+    Args:
+        tenant: Whose token it carries.
+        user: The number of the user in that tenant.
+        body: A GraphQL request; None for the REST route.
+    """
+
+    tenant: Tenant
+    user: int
+    body: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of request.
+
+    Args:
+        name: What `--kinds` calls it.
+        title: What tables and charts call it.
+        plan: Whose data it touches (see `dataset.PLANS`).
+        document: Which of the documents; empty for the REST route.
+        sql: The file that pgbench runs; empty where there is no single statement.
+        pgbench: For each `:name` in that file, what pgbench writes there.
+        variables: Draws the variables of one request.
+        writes: Whether it changes rows.
+    """
+
+    name: str
+    title: str
+    plan: str
+    document: str
+    sql: str
+    pgbench: dict[str, str]
+    variables: Callable[[random.Random], dict[str, Any]] | None = None
+    writes: bool = False
+
+    @property
+    def unique(self) -> bool:
+        """Whether the text of each document is new."""
+        return self.document in ("by_id", "create")
+
+    def stream(self, *, dialect: str = "service", seed: int = 1) -> list[Request]:
+        """The requests, in order; the same ones for every contestant."""
+        chance = random.Random(f"{self.name}:{seed}")
+        documents = _POSTGRAPHILE if dialect == "postgraphile" else DOCUMENTS
+        of_plan = tenants(self.plan)
+        count = _STREAM if self.unique else _REPEATED
+        return [
+            self._request(chance, documents, chance.choice(of_plan), number)
+            for number in range(count)
+        ]
+
+    def _request(
+        self, chance: random.Random, documents: dict[str, str], tenant: Tenant, number: int
+    ) -> Request:
+        user = chance.randint(1, min(tenant.size.users, 10))
+        if not self.document:
+            return Request(tenant, user, None)
+        text = documents[self.document]
+        if self.unique:
+            text = text.replace("ID", tenant.post(chance.randint(1, tenant.size.posts)))
+            text = text.replace("TITLE", f"Draft {number}").replace("USER", tenant.user(user))
+        body: dict[str, Any] = {"query": text}
+        if self.variables is not None:
+            body["variables"] = self.variables(chance)
+        return Request(tenant, user, body)
+
+
+def _page(chance: random.Random) -> dict[str, Any]:
+    return {"limit": 20, "offset": 20 * chance.randrange(10)}
+
+
+_TWENTY = {"limit": ":rows"}
+_ID = {"id": "md5('post:' || :tenant || ':' || :post)::uuid"}
+_PAGE = {"limit": ":rows", "offset": ":page * 20", "published": "true"}
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("rows20", "20 rows", "small", "rows20", "posts", _TWENTY),
+        Kind("by_id", "one row by id", "small", "by_id", "post", _ID),
+        Kind("relations", "two levels of relations", "small", "relations", "relations", _TWENTY),
+        Kind("rows500", "500 rows", "small", "rows500", "posts", {"limit": ":rows * 25"}),
+        Kind("page", "a filtered, ordered page", "small", "page", "page", _PAGE, _page),
+        Kind("mixed", "a resolver and 20 rows", "small", "mixed", "titles", _TWENTY),
+        Kind("create", "a mutation", "written", "create", "", {}, writes=True),
+        Kind("rest", "a REST route", "small", "", "rest", _TWENTY),
+        Kind("whale_rows20", "20 rows, whale", "whale", "rows20", "posts", _TWENTY),
+        Kind("whale_by_id", "by id, whale", "whale", "by_id", "post", _ID),
+    )
+}
+
+
+def http_request(request: Request, token: str) -> bytes:
+    """A request as it goes over the wire."""
+    body = b"" if request.body is None else json.dumps(request.body).encode()
+    line = "GET /posts?limit=20" if request.body is None else "POST /graphql"
+    headers = (
+        f"{line} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+        f"Accept: application/json\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return headers.encode() + body
+
+
+@cache
+def tokens(secret: str, mint: Callable[..., str]) -> Callable[[Tenant, int], str]:
+    """A token for each user of each tenant, minted when it is first asked for."""
+
+    @cache
+    def token(tenant: Tenant, user: int) -> str:
+        return mint(
+            secret,
+            tenant=tenant.id,
+            user=tenant.user(user),
+            scopes=["write:posts"],
+            lifetime=86_000,
+        )
+
+    return token
+
+
+def raw_stream(requests: Sequence[Request], token: Callable[[Tenant, int], str]) -> list[bytes]:
+    """A stream ready for the wire."""
+    return [http_request(request, token(request.tenant, request.user)) for request in requests]

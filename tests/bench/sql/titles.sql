@@ -1,0 +1,4 @@
+SELECT row_to_json(d) FROM (SELECT ARRAY(SELECT t2 FROM (
+  SELECT t1.id, t1.title, t1.created_at AS "createdAt"
+  FROM v_post AS t1 ORDER BY t1.created_at DESC, t1.id LIMIT :limit
+) AS t2) AS posts) AS d

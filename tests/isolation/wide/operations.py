@@ -1,0 +1,220 @@
+"""Hypothesis strategies: valid operations over the wide schema, with everything GraphQL allows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    get_named_type,
+    is_leaf_type,
+)
+from hypothesis import strategies as st
+
+from tests.isolation.wide.rows import POOLS, _UUIDS
+from tests.isolation.wide.types import schema as strawberry_schema
+
+SCHEMA = strawberry_schema._schema
+MAX_DEPTH = 4
+_ABSENT = object()
+
+
+@dataclass
+class Operation:
+    """A document and the variables it is run with."""
+
+    text: str
+    variables: dict[str, Any]
+
+
+@dataclass
+class _State:
+    draw: Any
+    definitions: list[str] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
+    fragments: list[tuple[str, str, str]] = field(default_factory=list)
+    names: int = 0
+
+    def name(self) -> str:
+        self.names += 1
+        return f"n{self.names}"
+
+
+@st.composite
+def operations(draw: Any) -> Operation:
+    """A query with one to three root fields."""
+    state = _State(draw)
+    body = _selection(state, SCHEMA.query_type, 0)
+    parts = [body]
+    if state.definitions or draw(st.booleans()):
+        definitions = f"({', '.join(state.definitions)})" if state.definitions else ""
+        parts = [f"query Q{definitions} {body}"]
+    parts += [f"fragment {name} on {type_} {text}" for name, type_, text in state.fragments]
+    return Operation(draw(st.sampled_from(["\n", " # a (comment: 5)\n"])).join(parts), state.variables)
+
+
+def _selection(state: _State, type_: GraphQLObjectType, depth: int) -> str:
+    draw = state.draw
+    leaves = [n for n, f in type_.fields.items() if is_leaf_type(get_named_type(f.type))]
+    objects = [n for n in type_.fields if n not in leaves] if depth < MAX_DEPTH else []
+    items: list[str] = []
+    for _ in range(draw(st.integers(1, 3 if depth == 0 else 4))):
+        kinds = ["leaf"] * 4 if leaves else []
+        kinds += ["object"] * (2 if depth else 6) if objects else []
+        kinds += ["typename", "inline", "fragment"]
+        match draw(st.sampled_from(kinds)):
+            case "leaf":
+                items.append(_leaf(state, draw(st.sampled_from(leaves))))
+            case "object":
+                items.append(_object(state, type_, draw(st.sampled_from(objects)), depth))
+            case "typename":
+                items.append(draw(st.sampled_from(["__typename", f"{state.name()}: __typename"])))
+            case "inline":
+                condition = draw(st.sampled_from(["", f" on {type_.name}"]))
+                below = _selection(state, type_, depth + 1)
+                items.append(f"...{condition}{_directives(state)} {below}")
+            case "fragment":
+                items.append(_spread(state, type_, depth))
+    return "{ " + draw(st.sampled_from([" ", ", ", "\n  "])).join(items) + " }"
+
+
+def _leaf(state: _State, name: str) -> str:
+    alias = f"{state.name()}: " if state.draw(st.booleans()) else ""
+    return f"{alias}{name}{_directives(state)}"
+
+
+def _object(state: _State, type_: GraphQLObjectType, name: str, depth: int) -> str:
+    field = type_.fields[name]
+    arguments = _arguments(state, field.args)
+    plain = not arguments and state.draw(st.booleans())
+    alias = "" if plain else f"{state.name()}: "
+    below = _selection(state, get_named_type(field.type), depth + 1)
+    return f"{alias}{name}{arguments}{_directives(state)} {below}"
+
+
+def _spread(state: _State, type_: GraphQLObjectType, depth: int) -> str:
+    known = [name for name, on, _ in state.fragments if on == type_.name]
+    if known and state.draw(st.booleans()):
+        name = state.draw(st.sampled_from(known))
+    else:
+        text = _selection(state, type_, depth + 1)
+        name = f"F{state.name()}"
+        state.fragments.append((name, type_.name, text))
+    return f"...{name}{_directives(state)}"
+
+
+def _directives(state: _State) -> str:
+    kind = state.draw(st.sampled_from(["none"] * 8 + ["skip", "include"]))
+    if kind == "none":
+        return ""
+    if state.draw(st.booleans()):
+        return f" @{kind}(if: {state.draw(st.sampled_from(['true', 'false']))})"
+    name = state.name()
+    value = state.draw(st.booleans())
+    default = state.draw(st.booleans())
+    state.definitions.append(f"${name}: Boolean" + (f" = {json.dumps(value)}" if default else "!"))
+    if not default or state.draw(st.booleans()):
+        state.variables[name] = not value if default else value
+    return f" @{kind}(if: ${name})"
+
+
+def _arguments(state: _State, arguments: dict[str, Any]) -> str:
+    given: list[str] = []
+    for name, argument in arguments.items():
+        required = isinstance(argument.type, GraphQLNonNull) and name == "id"
+        if required or state.draw(st.sampled_from([True, *[False] * (len(arguments) // 2)])):
+            given.append(f"{name}: {_argument(state, name, argument.type)}")
+    if not given:
+        return ""
+    return f"({state.draw(st.sampled_from([', ', ' ', chr(10)])).join(given)})"
+
+
+def _argument(state: _State, name: str, type_: GraphQLInputType) -> str:
+    draw = state.draw
+    value = _value(draw, name, type_)
+    if draw(st.booleans()):
+        return _literal(draw, value, type_)
+    variable = state.name()
+    kind = draw(st.sampled_from(["plain", "default", "absent"]))
+    if isinstance(type_, GraphQLNonNull) or kind == "plain":
+        state.definitions.append(f"${variable}: {type_}")
+        state.variables[variable] = _json(value)
+    elif kind == "default":
+        default = _literal(draw, _value(draw, name, type_), type_, block=False)
+        state.definitions.append(f"${variable}: {type_} = {default}")
+        if draw(st.booleans()):
+            state.variables[variable] = _json(value)
+    else:
+        state.definitions.append(f"${variable}: {type_}")
+    return f"${variable}"
+
+
+def _value(draw: Any, name: str, type_: Any) -> Any:
+    if isinstance(type_, GraphQLNonNull):
+        return _some_value(draw, name, type_.of_type)
+    return draw(st.sampled_from([None, *[_ABSENT] * 5])) and _some_value(draw, name, type_)
+
+
+def _some_value(draw: Any, name: str, type_: Any) -> Any:
+    if isinstance(type_, GraphQLList):
+        return [_value(draw, name, type_.of_type) for _ in range(draw(st.integers(0, 3)))]
+    if isinstance(type_, GraphQLEnumType):
+        return draw(st.sampled_from([_EnumName(value) for value in type_.values]))
+    match type_.name, name:
+        case "Int", "limit":
+            return draw(st.sampled_from([0, 1, 2, 5, 1000, 1000, -1, 1001]))
+        case "Int", "offset":
+            return draw(st.sampled_from([0, 1, 3, 100, -1]))
+        case "Int", _:
+            return draw(st.sampled_from([0, 1, 2, 3, 7, 8, 2147483647, -2147483648]))
+        case "UUID", _:
+            return draw(st.sampled_from([*_UUIDS[:25], _UUIDS[0].upper()]))
+        case "ID", _:
+            return draw(st.sampled_from(["1", "2", "3", "99", "nonsense"]))
+        case _:
+            pool = POOLS[_snake(name)] if _snake(name) in POOLS else ["east", "west", "'"]
+            return draw(st.sampled_from([item for item in pool if item not in _NO_INPUT]))
+
+
+_NO_INPUT = ("infinity", "-infinity", "24:00:00", "\\x", "12345-06-07", "0044-03-15 BC")
+
+
+class _EnumName(str):
+    pass
+
+
+def _snake(name: str) -> str:
+    if name == "bytes16":
+        return "bytes_16"
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("\\x"):
+        return value.removeprefix("\\x").upper()
+    return value
+
+
+def _literal(draw: Any, value: Any, type_: Any, *, block: bool = True) -> str:
+    value = _json(value)
+    match value:
+        case None:
+            return "null"
+        case _EnumName():
+            return str(value)
+        case list():
+            item = type_.of_type if isinstance(type_, GraphQLList) else type_
+            return f"[{', '.join(_literal(draw, v, item, block=block) for v in value)}]"
+        case str():
+            simple = '"' not in value and "\\" not in value and "\n" not in value and value
+            if block and simple and draw(st.sampled_from([False] * 4 + [True])):
+                return f'"""{value}"""'
+            return json.dumps(value, ensure_ascii=draw(st.booleans()) if simple else False)
+        case _:
+            return json.dumps(value)

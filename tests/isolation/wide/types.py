@@ -1,0 +1,221 @@
+"""The decorated types of the wide schema."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from decimal import Decimal
+from typing import NewType
+from uuid import UUID
+
+import strawberry
+from strawberry.scalars import ID, JSON, Base16, Base64
+from strawberry.schema.config import StrawberryConfig
+
+import fraiseql_strawberry as fraiseql
+from fraiseql_strawberry.graphql.scalars import BigInt
+
+Slug = NewType("Slug", str)
+
+
+@strawberry.enum
+class Status(enum.Enum):
+    """Stored as its values, in an enum type."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    PUBLISHED = "published"
+
+
+@strawberry.enum
+class Color(enum.Enum):
+    """Stored as its values, in a text column."""
+
+    RED = "#f00"
+    GREEN = "it's \\green"
+
+
+@strawberry.enum
+class Level(enum.Enum):
+    """Stored as its values, in an integer column."""
+
+    LOW = 1
+    HIGH = strawberry.enum_value(2, name="TOP")
+
+
+@strawberry.enum
+class ThingOrder(enum.Enum):
+    """The orders that a client may choose."""
+
+    FIRST = "number"
+    LAST = "-number"
+    OLDEST = "a_zoned_stamp, -number"
+
+
+@fraiseql.type(sql_source="v_person")
+class Person:
+    id: UUID
+    name: str
+    boss_id: fraiseql.Private[UUID | None]
+    boss: Person | None = fraiseql.relation()
+    staff: list[Person] = fraiseql.relation(remote="boss_id", order_by="-id")
+    things: list[Thing] = fraiseql.relation(remote="owner_id", order_by="number", limit=5)
+
+
+@fraiseql.type(sql_source="v_shelf")
+class Shelf:
+    region: str
+    number: int
+    title: str | None
+    things: list[Thing] = fraiseql.relation(
+        local="region, number", remote="shelf_region, shelf_number", order_by="-number"
+    )
+
+
+@fraiseql.type(sql_source="v_tag")
+class Tag:
+    id: ID
+    label: str
+    things: list[Thing] = fraiseql.relation(
+        through=("tb_thing_tag", "tag_id", "thing_id"), order_by="number"
+    )
+
+
+@fraiseql.type(sql_source="v_note")
+class Note:
+    """An `id + data jsonb` source."""
+
+    id: UUID
+    title: str
+    pages: int
+    weight: float | None
+    price: Decimal | None
+    done: bool
+    written_at: dt.datetime
+    color: Color | None
+    words: list[str]
+    scores: list[int] | None
+    extra: JSON | None
+    thing_id: fraiseql.Private[UUID | None]
+    thing: Thing | None = fraiseql.relation()
+
+
+@fraiseql.type(sql_source="v_thing")
+class Thing:
+    id: UUID
+    number: int
+    a_text: str | None
+    a_short: str | None
+    a_small: int | None
+    an_int: int | None
+    a_long: int | None
+    a_big: BigInt | None
+    a_huge: BigInt | None
+    a_single: float | None
+    a_double: float | None
+    a_decimal: Decimal | None
+    an_amount: float | None
+    a_flag: bool | None
+    a_uuid: UUID | None
+    a_date: dt.date | None
+    a_time: dt.time | None
+    a_zoned_time: dt.time | None
+    a_stamp: dt.datetime | None
+    a_zoned_stamp: dt.datetime
+    an_interval: dt.timedelta | None
+    bytes_64: Base64 | None = strawberry.field(name="bytes64")
+    bytes_16: Base16 | None
+    a_json: JSON | None
+    a_jsonb: JSON | None
+    a_status: Status | None
+    a_color: Color
+    a_level: Level | None
+    a_slug: Slug | None
+    texts: list[str | None] | None
+    ints: list[int]
+    longs: list[int] | None
+    doubles: list[float] | None
+    decimals: list[Decimal] | None
+    flags: list[bool] | None
+    uuids: list[UUID] | None
+    stamps: list[dt.datetime] | None
+    dates: list[dt.date | None] | None
+    statuses: list[Status] | None
+    colors: list[Color] | None
+    labels: list[str] | None
+    matrix: list[list[int]] | None
+    owner_id: fraiseql.Private[UUID | None]
+    shelf_region: fraiseql.Private[str | None]
+    shelf_number: fraiseql.Private[int | None]
+    owner: Person | None = fraiseql.relation()
+    shelf: Shelf | None = fraiseql.relation(
+        local=("shelf_region", "shelf_number"), remote=("region", "number")
+    )
+    tags: list[Tag] = fraiseql.relation(
+        through=("tb_thing_tag", "thing_id", "tag_id"), order_by="-id"
+    )
+    notes: list[Note] = fraiseql.relation(remote="thing_id", order_by="id")
+
+
+@fraiseql.query(sql_source="v_thing", order_by="-number")
+def things(
+    limit: int | None = 4,
+    offset: int | None = None,
+    order_by: ThingOrder | None = None,
+    a_text: str | None = None,
+    a_flag: bool | None = None,
+    a_status: Status | None = None,
+    a_color: Color | None = None,
+    a_level: Level | None = None,
+    an_int: int | None = None,
+    a_long: int | None = None,
+    a_big: BigInt | None = None,
+    a_single: float | None = None,
+    a_double: float | None = None,
+    a_decimal: Decimal | None = None,
+    a_uuid: UUID | None = None,
+    a_date: dt.date | None = None,
+    a_time: dt.time | None = None,
+    a_zoned_stamp: dt.datetime | None = None,
+    a_stamp: dt.datetime | None = None,
+    an_interval: dt.timedelta | None = None,
+    bytes_16: Base16 | None = None,
+    id: list[UUID] | None = None,
+    number: list[int | None] | None = None,
+    ints: list[int] | None = None,
+) -> list[Thing]: ...
+
+
+@fraiseql.query(sql_source="v_thing", id_arg="id")
+def thing(id: UUID) -> Thing | None: ...
+
+
+@fraiseql.query(sql_source="v_thing", order_by="-number")
+def last_thing(a_flag: bool = True) -> Thing: ...
+
+
+@fraiseql.query(sql_source="v_person", order_by="id")
+def people(limit: int = 20, boss_id: UUID | None = None) -> list[Person]: ...
+
+
+@fraiseql.query(sql_source="v_tag", id_arg="id")
+def tag(id: ID) -> Tag | None: ...
+
+
+@fraiseql.query(sql_source="v_shelf", order_by="region, number")
+def shelves(region: str | None = None) -> list[Shelf]: ...
+
+
+@fraiseql.query(sql_source="v_note", order_by="id")
+def notes(
+    done: bool | None = None, pages: int | None = None, color: Color | None = None, limit: int = 50
+) -> list[Note] | None: ...
+
+
+FIELDS = [things, thing, last_thing, people, tag, shelves, notes]
+CONFIG = StrawberryConfig(
+    scalar_map={
+        Slug: strawberry.scalar(name="Slug", serialize=str, parse_value=str),
+    }
+)
+schema = fraiseql.build_schema(FIELDS, config=CONFIG)

@@ -1,52 +1,74 @@
 """Lets sync code in a worker thread use a session whose driver is asynchronous.
 
-SQLAlchemy's asyncpg dialect awaits inside a greenlet. In a worker thread there is no event loop
-to await on, so each awaitable is sent to the loop that owns the connection, and the thread
-sleeps until it is done: the loop is never blocked, and the driver is only ever used on its loop.
-(The idea is SQLAlchemy's own `greenlet_spawn`, with a thread between the two halves.)
+Each call of the session runs on the loop that owns its connection, in a greenlet as SQLAlchemy's
+own asyncio extension does it, while the thread sleeps. Nothing of it runs in the thread itself:
+the pool's queue and the request's permits are asyncio's, which another thread may not touch.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
-from greenlet import getcurrent, greenlet
+from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.util.concurrency import greenlet_spawn
 
-__all__ = ["run_bridged"]
+__all__ = ["BridgedTransaction", "run_bridged"]
 
 T = TypeVar("T")
 
 
-class _Provider(greenlet):
-    # The mark by which sqlalchemy.util.await_ knows that its parent can await for it.
-    __sqlalchemy_greenlet_provider__ = True
-
-
 def run_bridged(function: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T:
-    """Run `function` here, and whatever it awaits through SQLAlchemy on `loop`.
+    """Run `function` on `loop`, and wait for it here.
 
     Args:
         function: Sync code that uses an async engine's connection.
-        loop: The running loop that owns the connection; not this thread's.
+        loop: The running loop that owns the connection; not this thread's, which would wait for
+            itself for ever.
 
     Returns:
         What the function returned; its exceptions pass through.
     """
-    provider = _Provider(function)
-    provider.gr_context = getcurrent().gr_context
-    result: Any = provider.switch()
-    while not provider.dead:
-        try:
-            value = asyncio.run_coroutine_threadsafe(_awaited(result), loop).result()
-        except BaseException:  # handed into the greenlet, where it was caused
-            result = provider.throw(*sys.exc_info())
-        else:
-            result = provider.switch(value)
-    return result
+    return asyncio.run_coroutine_threadsafe(greenlet_spawn(function), loop).result()
 
 
-async def _awaited(awaitable: Awaitable[T]) -> T:
-    return await awaitable
+class BridgedTransaction:
+    """What `begin()` and `begin_nested()` give in a worker thread: `with session.begin_nested():`.
+
+    Args:
+        transaction: SQLAlchemy's own.
+        loop: The loop that owns the connection.
+    """
+
+    def __init__(self, transaction: SessionTransaction, loop: asyncio.AbstractEventLoop) -> None:
+        self._transaction = transaction
+        self._loop = loop
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has neither ended nor failed."""
+        return self._transaction.is_active
+
+    def commit(self) -> None:
+        """Commit, or release the savepoint."""
+        run_bridged(self._transaction.commit, self._loop)
+
+    def rollback(self) -> None:
+        """Roll back, to the savepoint if it is one."""
+        run_bridged(self._transaction.rollback, self._loop)
+
+    def __enter__(self) -> Self:
+        self._transaction.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        leave: Callable[..., Any] = self._transaction.__exit__
+        run_bridged(partial(leave, kind, error, traceback), self._loop)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .errors import SetupError, TenancyError, UsageError
 from .runtime import Runtime
-from .scope import RequestScope, enter_scope
+from .scope import RequestScope, enter_scope, replace_scope
 
 __all__ = [
     "CurrentTenant",
@@ -134,8 +134,11 @@ class ScopeMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        with enter_scope(scope_of(scope)):
+        previous = replace_scope(scope_of(scope))
+        try:
             await self.app(scope, receive, send)
+        finally:
+            replace_scope(previous)
 
 
 def public_error(error: TenancyError) -> dict[str, Any]:

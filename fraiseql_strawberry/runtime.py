@@ -170,7 +170,8 @@ class Runtime:
             raise
         if found.tenant_id is not None:
             scope.bind(found.tenant_id, found.source)
-            notify(self.observers, TenantResolved(found.tenant_id, found.source))
+            if self.observers:
+                notify(self.observers, TenantResolved(found.tenant_id, found.source))
         scope.runtime = self
         scope.resolved = True
 
@@ -276,7 +277,11 @@ class Runtime:
 
     def _make_isolation(self) -> Isolation:
         engine = self._given_engine or create_engine(self.config)
-        return RowIsolation(engine, setting=self.config.multitenancy.setting)
+        return RowIsolation(
+            engine,
+            setting=self.config.multitenancy.setting,
+            timeout=self.config.database.pool_timeout,
+        )
 
     async def _make_registry(self, isolation: Isolation) -> Registry | None:
         table = self.config.multitenancy.tenants_table

@@ -18,7 +18,14 @@ from typing import Any
 from .auth import Claims
 from .errors import TenantSwitchRefused, Unauthorized
 
-__all__ = ["CONNECTIONS_PER_REQUEST", "RequestScope", "current_scope", "enter_scope", "find_scope"]
+__all__ = [
+    "CONNECTIONS_PER_REQUEST",
+    "RequestScope",
+    "current_scope",
+    "enter_scope",
+    "find_scope",
+    "replace_scope",
+]
 
 # 500 siblings on a pool of 15 delayed another tenant from 19 to 751 ms (SECURITY.md, connections):
 # one request holds two connections at the most, the others wait their turn.
@@ -118,10 +125,18 @@ def current_scope() -> RequestScope:
 @contextmanager
 def enter_scope(scope: RequestScope) -> Generator[RequestScope]:
     """Make `scope` the running one for the block."""
-    previous = _current.get()
-    _current.set(scope)
+    previous = replace_scope(scope)
     try:
         yield scope
     finally:
-        # Not reset(token): a test fixture's tear-down runs in another Context than its set-up.
-        _current.set(previous)
+        replace_scope(previous)
+
+
+def replace_scope(scope: RequestScope | None) -> RequestScope | None:
+    """Make `scope` the running one and return the one before, to be put back.
+
+    Not a Token: a test fixture's tear-down runs in another Context than its set-up.
+    """
+    previous = _current.get()
+    _current.set(scope)
+    return previous

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import cache, partial
+from threading import get_ident
 from typing import Any, cast
 
 from sqlalchemy import Connection, event
@@ -21,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
-from .bridge import run_bridged
+from .bridge import BridgedTransaction, run_bridged
 from .errors import NestedAcquisition, TenantSwitchRefused
 from .isolation import Isolation
 from .scope import RequestScope, find_scope
@@ -96,6 +97,7 @@ class TenantBound(Session):
     _isolation: Isolation
     _tenant_id: str
     _loop: asyncio.AbstractEventLoop
+    _thread: int
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
         """Called by SQLAlchemy before every statement: the place where a permit is taken."""
@@ -115,11 +117,17 @@ class TenantBound(Session):
 def _bridged(name: str) -> Callable[..., Any]:
     def method(self: TenantBound, *args: Any, **kwargs: Any) -> Any:
         call = partial(getattr(super(TenantBound, self), name), *args, **kwargs)
-        return call() if in_greenlet() else run_bridged(call, self._loop)  # pyright: ignore[reportPrivateUsage]
+        if get_ident() == self._thread:  # pyright: ignore[reportPrivateUsage]
+            return call()  # the loop's thread: in a greenlet, or SQLAlchemy says that it is not
+        loop = self._loop  # pyright: ignore[reportPrivateUsage]
+        result = run_bridged(call, loop)
+        return BridgedTransaction(result, loop) if name in _BEGIN else result
 
     method.__name__ = name
     return method
 
+
+_BEGIN = ("begin", "begin_nested")
 
 # A SyncTenantSession is used in a worker thread, where nothing can be awaited: what talks to
 # the database goes over the bridge. Lazy loads and refreshes end in execute() as well.
@@ -136,11 +144,13 @@ for _name in [
     "merge",
     "delete",
     "connection",
-    "begin_nested",
+    *_BEGIN,
     "bulk_save_objects",
     "bulk_insert_mappings",
     "bulk_update_mappings",
     "close",
+    "reset",
+    "invalidate",
 ]:
     setattr(TenantBound, _name, _bridged(_name))
 
@@ -149,7 +159,13 @@ for _name in [
 def _bind_tenant(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     # A savepoint inherits the setting of its transaction and gives it back unharmed.
     if isinstance(session, TenantBound) and not transaction.nested:
-        session._isolation.bind(connection, session._tenant_id)  # pyright: ignore[reportPrivateUsage]
+        try:
+            session._isolation.bind(connection, session._tenant_id)  # pyright: ignore[reportPrivateUsage]
+        except BaseException:
+            # SQLAlchemy keeps the connection in the transaction: whoever caught this error
+            # would go on without a tenant, and see nothing where there is something.
+            connection.invalidate()
+            raise
 
 
 @event.listens_for(TenantBound, "after_transaction_end", propagate=True)
@@ -206,6 +222,7 @@ def open_session(
     bound = cast(TenantBound, session.sync_session)
     bound._isolation, bound._tenant_id = isolation, tenant_id  # pyright: ignore[reportPrivateUsage]
     bound._loop = asyncio.get_running_loop()  # pyright: ignore[reportPrivateUsage]
+    bound._thread = get_ident()  # pyright: ignore[reportPrivateUsage]
     bound._lease = Lease(scope)  # pyright: ignore[reportPrivateUsage]
     return session
 

@@ -108,9 +108,14 @@ def make_tenancy() -> MakeTenancy:
     """`make_tenancy(urls, database={…})`: a tenancy on a pool of two, not started yet."""
 
     def make(
-        urls: Urls, *, env: dict[str, str] | None = None, options: Any = None, **sections: Any
+        urls: Urls,
+        *,
+        env: dict[str, str | None] | None = None,
+        options: Any = None,
+        **sections: Any,
     ) -> Tenancy:
-        environment = {"DATABASE_URL": urls.app_url, "JWT_SECRET": SECRET, **(env or {})}
+        wanted = {"DATABASE_URL": urls.app_url, "JWT_SECRET": SECRET, **(env or {})}
+        environment = {name: value for name, value in wanted.items() if value is not None}
         database = {"pool_size": 2, "max_overflow": 0, **sections.pop("database", {})}
         config = Config.from_env(environment).override(database=database, **sections)
         return Tenancy(config, **(options or {}))

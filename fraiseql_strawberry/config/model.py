@@ -14,7 +14,7 @@ from .keys import read_auth
 from .lines import Path
 from .mistakes import Mistake, config_error
 from .origin import Layer, Origin
-from .reading import SECTIONS, Reader, rules_of
+from .reading import RULES, SECTIONS, Reader
 from .rules import RuleError
 from .secret import SecretUrl
 from .secret_rules import database_url
@@ -159,11 +159,11 @@ class Config:
     def _replaced(self, read: Config) -> dict[str, Any]:
         """What `dataclasses.replace` changed since the configuration was read, by section."""
         changed: dict[str, Any] = {}
-        for path, section in SECTIONS.items():
+        for path, rules in RULES.items():
             now, then = self, read
             for part in map(str, path):
                 now, then = getattr(now, part), getattr(then, part)
-            for name in rules_of(section):
+            for name in rules:
                 if getattr(now, name) != getattr(then, name):
                     table = changed
                     for part in map(str, path):

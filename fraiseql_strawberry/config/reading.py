@@ -23,7 +23,7 @@ from .sections import (
 )
 from .unknown import unknown_key
 
-__all__ = ["SECTIONS", "Reader", "rules_of"]
+__all__ = ["RULES", "SECTIONS", "Reader", "rules_of"]
 
 SECTIONS: dict[Path, type[Any]] = {
     ("project",): Project,
@@ -51,10 +51,10 @@ def rules_of(section: type[Any]) -> dict[str, Rule]:
     return rules
 
 
-_RULES = {path: rules_of(section) for path, section in SECTIONS.items()}
+RULES = {path: rules_of(section) for path, section in SECTIONS.items()}
 # The names that may stand in each table: its keys and the tables inside it.
 _NAMES: dict[Path, tuple[str, ...]] = {
-    path: (*_RULES.get(path, ()), *(str(sub[-1]) for sub in SECTIONS if sub[:-1] == path))
+    path: (*RULES.get(path, ()), *(str(sub[-1]) for sub in SECTIONS if sub[:-1] == path))
     for path in ((), *SECTIONS)
 }
 
@@ -88,7 +88,7 @@ class Reader:
             skip: Keys that are not used, and keep their defaults.
         """
         found = {
-            name: self.key((*path, name), idle=idle) for name in _RULES[path] if name not in skip
+            name: self.key((*path, name), idle=idle) for name in RULES[path] if name not in skip
         }
         return kind(**{name: value for name, value in found.items() if value is not UNSET})
 
@@ -134,7 +134,7 @@ class Reader:
         section, name = path[:-1], str(path[-1])
         if idle and layer.is_file and _refers(raw):
             return UNSET
-        rule = _RULES[section][name]
+        rule = RULES[section][name]
         try:
             given = self._interpolated(raw, path, layer) if layer.is_file else raw
             value = rule(given)

@@ -7,9 +7,9 @@ lane, which is Strawberry itself, answers instead. All guards of `guard.py` stan
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from starlette.types import Scope
 from strawberry import Schema
@@ -19,8 +19,8 @@ from ..errors import BadUserInput
 from ..events import OperationServed, notify
 from ..isolation.protocol import CompiledQuery
 from ..runtime import Runtime
-from ..scope import RequestScope, enter_scope, find_scope
-from ..trouble import translated
+from ..scope import RequestScope, enter_scope
+from ..trouble import translate
 from .compiler import Bound
 from .context import make_context
 from .guard import middleware_request
@@ -31,8 +31,7 @@ from .served import ServedSchema
 __all__ = ["Aside", "FastLane", "GraphQLRequest", "lane_of", "read_request"]
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
+class GraphQLRequest(NamedTuple):
     """One operation as a client sends it."""
 
     query: str
@@ -144,8 +143,13 @@ class FastLane:
         runtime = self._runtime
         tenant_id = scope.require_tenant()
         await runtime.admit(tenant_id)
-        with translated():
+        try:
             text = await runtime.isolation.read(tenant_id, cast(CompiledQuery, bound))
+        except Exception as error:
+            known = translate(error)
+            if known is None:
+                raise
+            raise known from error
         if text is None or bound.violates(text):
             return Aside("null")  # run again, so that the errors are Strawberry's own
         return text
@@ -163,15 +167,8 @@ class FastLane:
         context = make_context(self._runtime, scope)
         headers = asgi["headers"] if asgi is not None else ()
         request = middleware_request(context, entry.facts, headers)
-        ambient = enter_scope(scope) if find_scope() is not scope else None
-        call: Callable[[], Awaitable[Outcome]] = lambda: run_middleware(  # noqa: E731
-            self._served.middleware, request, endpoint
-        )
-        if ambient is None:
-            await call()
-        else:
-            with ambient:
-                await call()
+        with enter_scope(scope):
+            await run_middleware(self._served.middleware, request, endpoint)
         answer = answers[0]
         return Aside(answer.reason, guarded=True) if isinstance(answer, Aside) else answer
 

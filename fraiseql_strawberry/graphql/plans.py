@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import GraphQLError, specified_rules
 
@@ -16,8 +16,11 @@ from .served import ServedSchema
 __all__ = ["PlanEntry", "Plans"]
 
 _CAPACITY = 1000
-_MAX_CACHED_CHARACTERS = 20_000
+_MAX_CACHED_CHARACTERS = 10_000
 _RULES = tuple(specified_rules)
+
+T = TypeVar("T")
+_Key = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ class Plans:
     def __init__(self, served: ServedSchema, *, capacity: int = _CAPACITY) -> None:
         self._served = served
         self._capacity = capacity
-        self._texts: OrderedDict[tuple[str, str | None], PlanEntry] = OrderedDict()
-        self._shapes: OrderedDict[tuple[str, str | None], PlanEntry] = OrderedDict()
+        self._texts: OrderedDict[_Key, tuple[PlanEntry, tuple[str, ...]]] = OrderedDict()
+        self._shapes: OrderedDict[_Key, PlanEntry] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -68,10 +71,10 @@ class Plans:
             text: The document.
             name: `operationName`, or None.
         """
-        entry = self._texts.get((text, name))
-        if entry is not None:
+        known = self._texts.get((text, name))
+        if known is not None:
             self._texts.move_to_end((text, name))
-            return entry, ()
+            return known
         normal = normalise(text)
         key = (normal.key, name)
         entry = self._shapes.get(key)
@@ -81,9 +84,10 @@ class Plans:
                 _keep(self._shapes, key, entry, self._capacity)
         else:
             self._shapes.move_to_end(key)
-        if not normal.literals and len(text) <= _MAX_CACHED_CHARACTERS:
-            _keep(self._texts, (text, name), entry, self._capacity)
-        return entry, normal.literals
+        found = (entry, normal.literals)
+        if len(text) <= _MAX_CACHED_CHARACTERS:
+            _keep(self._texts, (text, name), found, self._capacity)
+        return found
 
     async def _compile(self, text: str, name: str | None, normal: Any) -> PlanEntry:
         served = self._served
@@ -115,12 +119,7 @@ def _aside(reason: str) -> PlanEntry:
     return PlanEntry(None, frozenset(), None, reason)
 
 
-def _keep(
-    cache: OrderedDict[tuple[str, str | None], PlanEntry],
-    key: tuple[str, str | None],
-    entry: PlanEntry,
-    capacity: int,
-) -> None:
-    cache[key] = entry
+def _keep(cache: OrderedDict[_Key, T], key: _Key, value: T, capacity: int) -> None:
+    cache[key] = value
     if len(cache) > capacity:
         cache.popitem(last=False)

@@ -20,10 +20,16 @@ SELECT
       ))
     ORDER BY 1
   )::text[]                                         AS owned_unforced,
+  -- The roles that were granted to it, and are privileged or lead to one that is: what to revoke.
   ARRAY(
-    SELECT m.rolname::text
-    FROM pg_roles AS m
-    WHERE (m.rolsuper OR m.rolbypassrls) AND m.oid <> r.oid AND pg_has_role(r.oid, m.oid, 'MEMBER')
+    SELECT d.rolname::text
+    FROM pg_auth_members AS granted
+    JOIN pg_roles AS d ON d.oid = granted.roleid
+    WHERE granted.member = r.oid
+      AND EXISTS (
+        SELECT FROM pg_roles AS m
+        WHERE (m.rolsuper OR m.rolbypassrls) AND pg_has_role(d.oid, m.oid, 'MEMBER')
+      )
     ORDER BY 1
   )::text[]                                         AS privileged_roles
 FROM pg_roles AS r

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import AutocommitRefused, ServiceUnavailable
 from ..trouble import is_cut
-from .checkout import CheckedOut
 from .protocol import CompiledQuery
+from .reading import ReadConnections
 from .role import verify_role
 
 __all__ = ["RowIsolation"]
@@ -24,7 +24,12 @@ _BIND = "SELECT set_config($1, $2, true), set_config('application_name', $3, tru
 # Bound twice before one Sync, so both executions are one implicit transaction and one round
 # trip: the first sets the tenant, the second runs the query under it (DESIGN.md, section 5).
 # Without a tenant the second runs under an empty setting, and policies show it nothing.
-_READ = "SELECT CASE WHEN $1::text IS NOT NULL THEN set_config('{setting}', $1, true) ELSE ({query})::text END"
+_READ = (
+    "SELECT CASE WHEN $1::text IS NOT NULL THEN set_config('{setting}', $1, true) "
+    "ELSE ({query})::text END"
+)
+
+_STATEMENTS = 2000
 
 
 class RowIsolation:
@@ -33,13 +38,18 @@ class RowIsolation:
     Args:
         engine: The application role's engine.
         setting: The setting that the policies read.
+        timeout: Seconds that a compiled read waits for a connection.
     """
 
     name = "row"
 
-    def __init__(self, engine: AsyncEngine, *, setting: str = "app.tenant_id") -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, setting: str = "app.tenant_id", timeout: float = 5.0
+    ) -> None:
         self.engine = engine
         self.setting = setting
+        self._reads = ReadConnections(engine, timeout=timeout)
+        self._statements: dict[str, str] = {}
 
     async def start(self) -> None:
         """Refuse a role that row-level security does not hold (see `Isolation.start`)."""
@@ -77,28 +87,32 @@ class RowIsolation:
 
     async def read(self, tenant_id: str, query: CompiledQuery) -> str | None:
         """One round trip on one pooled connection (see `Isolation.read`)."""
-        inner = query.sql(None)
-        statement = _READ.format(setting=self.setting, query=inner)
+        statement = self._statement(query.sql(None))
         args = query.args
-        parameters = [(tenant_id, *[None] * len(args)), (None, *args)]
+        parameters = [(tenant_id, *(None,) * len(args)), (None, *args)]
         try:
-            rows = await self._fetch(statement, parameters)
+            rows = await self._reads.fetchmany(statement, parameters)
         except Exception as error:
             if not is_cut(error):
                 raise
             # A read is tried again, once; a write never (SECURITY.md, connections).
-            rows = await self._fetch(statement, parameters)
+            rows = await self._reads.fetchmany(statement, parameters)
         return cast("str | None", rows[1][0])
 
-    async def _fetch(self, statement: str, parameters: list[tuple[Any, ...]]) -> list[Any]:
-        async with CheckedOut(self.engine) as connection:
-            return await connection.fetchmany(statement, parameters)
+    def _statement(self, query: str) -> str:
+        statement = self._statements.get(query)
+        if statement is None:
+            if len(self._statements) >= _STATEMENTS:
+                self._statements.clear()
+            statement = _READ.format(setting=self.setting, query=query)
+            self._statements[query] = statement
+        return statement
 
     async def read_in(
         self, connection: AsyncConnection, tenant_id: str, query: CompiledQuery
     ) -> str | None:
         """The same statement, in a transaction that is bound already (see `Isolation.read_in`)."""
-        statement = _READ.format(setting=self.setting, query=query.sql(None))
+        statement = self._statement(query.sql(None))
         result = await connection.exec_driver_sql(statement, (None, *query.args))
         return cast("str | None", result.scalar_one())
 

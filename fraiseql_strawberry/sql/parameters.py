@@ -40,8 +40,11 @@ _MAX_FLOAT4 = 3.4028235e38
 def parameter_type(column: ColumnType) -> ColumnType:
     """What the parameter is cast to: a type whose equality with the column uses its index.
 
-    Integers of all widths share one operator family, so the widest is always right.
+    Integers of all widths share one operator family, so the widest is always right; arrays only
+    compare with arrays of their own type.
     """
+    if column.array:
+        return ColumnType(column.name, False, column.schema, column.labels)
     if column.name in _INTEGERS:
         return ColumnType("int8")
     if column.name == "char":
@@ -76,7 +79,7 @@ def converter(column: ColumnType, members: Mapping[object, object] | None = None
     if column.name in _TEXT or column.name == "citext":
         return _text
     if column.name in _INTEGERS:
-        return _integer
+        return _whole(column.name) if column.array else _integer
     return _CONVERTERS.get(column.name, _unsupported)
 
 
@@ -123,6 +126,18 @@ def _integer(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not -_INT8 <= value < _INT8:
         raise ValueError("not a whole number of 64 bits")
     return value
+
+
+def _whole(name: str) -> Converter:
+    bound = 2 ** (8 * int(name.removeprefix("int")) - 1)
+
+    def convert(value: Any) -> int:
+        number = _integer(value)
+        if not -bound <= number < bound:
+            raise ValueError(f"beyond the range of {name}")
+        return number
+
+    return convert
 
 
 def _uuid(value: Any) -> UUID:

@@ -7,12 +7,11 @@ response and looks for errors in it, nothing more, some 20 µs each. It never is
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import cast
 
-__all__ = ["Load", "LoadError", "Outcome", "endless"]
+__all__ = ["Load", "LoadError", "Outcome"]
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
@@ -71,6 +70,8 @@ class Load:
     async def run(self, stream: Iterator[bytes], seconds: float) -> Outcome:
         """Send what the stream gives for so many seconds; all that was sent is answered.
 
+        A stream that ends, ends the run.
+
         Raises:
             LoadError: A response was no success, or held errors, or a connection was lost.
         """
@@ -119,7 +120,10 @@ class _Client(asyncio.Protocol):
         assert self._transport is not None
         self._received = b""
         self._length = -1  # not known before the head is whole
-        request = next(self._stream)
+        request = next(self._stream, None)
+        if request is None:
+            self._end()
+            return
         self._sent = perf_counter()
         self._transport.write(request)
 
@@ -156,14 +160,13 @@ class _Client(asyncio.Protocol):
             self._keep(received[self._head :])
         if now < self._until:
             self._send()
-        elif self._done is not None:
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if self._done is not None and not self._done.done():
             self._done.set_result(None)
 
     def _fail(self, why: str) -> None:
         if self._done is not None and not self._done.done():
             self._done.set_exception(LoadError(why))
-
-
-def endless(requests: list[bytes]) -> Iterator[bytes]:
-    """The requests, over and over; each run goes on where the last one stopped."""
-    return itertools.cycle(requests)

@@ -6,14 +6,13 @@ The blogs themselves, `tenancy` and `make_tenancy` are in `tests/conftest.py`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import ExitStack, closing
 
 import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from example_app.database import Urls
-from fraiseql_strawberry.isolation.checkout import CheckedOut
 
 # What outlives a transaction, and would reach the next request that takes the connection.
 LEFTOVERS = """
@@ -77,9 +76,11 @@ def assert_clean() -> AssertClean:
 
     async def check(engine: AsyncEngine) -> None:
         assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-        async with AsyncExitStack() as stack:
+        with ExitStack() as stack:
             for _ in range(engine.pool.size()):  # type: ignore[attr-defined]
-                connection = await stack.enter_async_context(CheckedOut(engine))
+                connection = stack.enter_context(
+                    closing(await engine.raw_connection())
+                ).driver_connection
                 assert not connection.is_in_transaction()
                 found = dict(await connection.fetchrow(LEFTOVERS))
                 assert not found.pop("tenant")  # unknown on a fresh connection, or empty

@@ -72,8 +72,9 @@ async def test_an_operation_answers_what_graphql_core_does(
         expected = JUDGES[tenant].answer(document, operation.variables)
         try:
             bound = program.bind(operation.variables, literals)
-        except BadUserInput:
-            assert expected.errors
+        except BadUserInput as error:
+            # Bounds are refused before anything runs, so also where no row would have got there.
+            assert expected.errors or error.extensions["argument"] in ("limit", "offset")
             continue
         if isinstance(bound, StepAside):
             assert expected.errors, bound

@@ -202,9 +202,12 @@ async def test_an_autocommit_engine_is_refused(
     blog: Urls, make_tenancy: Callable[..., Tenancy], autocommit_engine: AsyncEngine
 ) -> None:
     async with make_tenancy(blog, options={"engine": autocommit_engine}) as tenancy:
-        with pytest.raises(AutocommitRefused, match="AUTOCOMMIT"):
-            async with tenancy.as_tenant(str(ACME)), tenancy.session() as session:
+        async with tenancy.as_tenant(str(ACME)), tenancy.session() as session:
+            with pytest.raises(AutocommitRefused, match="AUTOCOMMIT"):
                 await titles(session)
+            with pytest.raises(InvalidRequestError):  # it must not go on unbound
+                await titles(session)
+            await session.rollback()
         assert autocommit_engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import tomlkit
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraiseql_strawberry.config.lines import Path, definitions, key_lines, line_of, redefinition
@@ -161,6 +161,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.dictionaries(KEYS, VALUES, max_size=5))
 def test_any_document_has_a_line_for_each_of_its_paths(data: dict[str, Any]) -> None:
     text = tomlkit.dumps(data)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import tomlkit
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraiseql_strawberry.config import Config, SecretUrl, load_config, parse_config
@@ -299,6 +299,7 @@ def refusal(call: Callable[[], object]) -> ConfigError | None:
     return None
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.dictionaries(NAMES, VALUES, max_size=4) | likely_files(), ENVIRONMENTS)
 def test_any_toml_loads_or_is_one_config_error(data: dict[str, Any], env: dict[str, str]) -> None:
     text = tomlkit.dumps(data)
@@ -310,12 +311,14 @@ def test_any_toml_loads_or_is_one_config_error(data: dict[str, Any], env: dict[s
         assert config.override() == config
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.text(), ENVIRONMENTS)
 def test_any_text_loads_or_is_one_config_error(text: str, env: dict[str, str]) -> None:
     error = refusal(lambda: parse_config(text, env=env))
     assert error is None or str(error)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(likely_files(), ENVIRONMENTS)
 def test_any_overrides_fit_or_are_one_config_error(
     data: dict[str, Any], env: dict[str, str]

@@ -7,7 +7,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraiseql_strawberry.config import (
@@ -222,6 +222,7 @@ SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_s
 )
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(SECRETS, st.sampled_from(["", "production"]), st.booleans())
 def test_no_secret_of_the_environment_ever_shows(secret: str, said: str, broken: bool) -> None:
     """Wherever the file puts it, and whether or not the file is right."""

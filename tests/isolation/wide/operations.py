@@ -128,7 +128,7 @@ def _arguments(state: _State, arguments: dict[str, Any]) -> str:
     given: list[str] = []
     for name, argument in arguments.items():
         required = isinstance(argument.type, GraphQLNonNull) and name == "id"
-        if required or state.draw(st.sampled_from([True, *[False] * (len(arguments) // 2)])):
+        if required or state.draw(st.sampled_from([*[False] * (len(arguments) // 2), True])):
             given.append(f"{name}: {_argument(state, name, argument.type)}")
     if not given:
         return ""

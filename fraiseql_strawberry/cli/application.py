@@ -1,0 +1,58 @@
+"""All commands, with an example of each."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from .failures import Commands
+from .init import init
+from .schema import schema
+from .serve import serve
+from .sql import sql
+from .token import token
+
+__all__ = ["app"]
+
+_ACME = "11111111-1111-4111-8111-111111111111"
+
+_EXAMPLES = {
+    init: "fraiseql-strawberry init --strategy row",
+    schema: "fraiseql-strawberry schema blog.schema > schema.graphql",
+    serve: "fraiseql-strawberry serve blog.app:app --reload",
+    sql: f"fraiseql-strawberry sql '{{ posts {{ title }} }}' --schema blog.schema --tenant {_ACME}",
+    token: f"fraiseql-strawberry token --tenant {_ACME} --scope write:posts",
+}
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    # A traceback of rich's shows local variables' code; an unexpected one is Python's own.
+    pretty_exceptions_enable=False,
+    help="Multi-tenancy on PostgreSQL for FastAPI and Strawberry.",
+    epilog="Exit codes: 0 success, 1 it failed, 2 a mistake in the call or the configuration.",
+)
+
+for _command, _example in _EXAMPLES.items():
+    app.command(epilog=f"Example: `{_example}`")(_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fraiseql-strawberry {version('fraiseql-strawberry')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Multi-tenancy on PostgreSQL for FastAPI and Strawberry."""

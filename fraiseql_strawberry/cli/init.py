@@ -1,0 +1,122 @@
+"""`fraiseql-strawberry init`: the files that a service begins with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from ..config import Strategy
+from ..errors import SetupError
+from .options import AsJson
+from .scaffold import Names, scaffold
+from .terminal import print_json
+
+__all__ = ["init"]
+
+# Short enough for the suffix _migrator within PostgreSQL's 63 bytes.
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,49}")
+
+
+def init(
+    strategy: Annotated[
+        Strategy, typer.Option(help="How tenants are kept apart.", case_sensitive=False)
+    ] = "row",
+    name: Annotated[
+        str | None, typer.Option(help="What the service is called; the folder's name by default.")
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Its database; by default called as the service.")
+    ] = None,
+    role: Annotated[
+        str,
+        typer.Option(help="The role it connects as; its owner's and migrator's begin so too."),
+    ] = "app",
+    output_dir: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a commented fraiseql.toml and the SQL for roles and policies, to be adapted.
+
+    There is no secret in the files: passwords and keys stay in the environment.
+    """
+    assert strategy in get_args(Strategy)
+    folder = output_dir.resolve()
+    project = name or folder.name or "service"
+    names = Names(
+        project=_one_line(project),
+        database=_identifier("--database", database or _database_of(project)),
+        role=_identifier("--role", role),
+    )
+    files = scaffold(strategy, names)
+    there = [file for file in files if (folder / file).exists()]
+    if there and not force:
+        raise SetupError(
+            f"{', '.join(there)} exists already: choose another --output-dir, "
+            "or overwrite with --force"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in files.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    steps = _next_steps(files, output_dir, names)
+    if as_json:
+        written = [str(folder / file) for file in files]
+        print_json({"files": written, "next": [command for _, command in steps]})
+        return
+    for file in files:
+        typer.echo(f"wrote {output_dir / file}")
+    typer.echo("\nNext:")
+    for number, (what, command) in enumerate(steps, start=1):
+        typer.echo(f"  {number}. {what}\n     {command}")
+
+
+def _next_steps(
+    files: dict[str, str], folder: Path, names: Names
+) -> list[tuple[str, str]]:
+    database, role, migrator = names.database, names.role, names.migrator
+    steps = [
+        ("Create the database, as a superuser:", f"createdb {database}"),
+        ("Create the roles:", f"psql -d {database} -f {folder / 'roles.sql'}"),
+        (
+            "Give them passwords (psql sends them hashed):",
+            f"psql -d {database} -c '\\password {role}' -c '\\password {migrator}'",
+        ),
+    ]
+    if "row_level_security.sql" in files:
+        steps.append(
+            (
+                "Make its table your own, then run it as the migrator:",
+                f"psql -U {migrator} -d {database} -f {folder / 'row_level_security.sql'}",
+            )
+        )
+    return [
+        *steps,
+        (
+            "Tell the service where its database is:",
+            f"export DATABASE_URL=postgresql://{role}:PASSWORD@localhost:5432/{database}",
+        ),
+        ("And how tokens are signed:", 'export JWT_SECRET="$(openssl rand -base64 48)"'),
+        ("Serve a module of decorated fields:", "fraiseql-strawberry serve your_module"),
+    ]
+
+
+def _database_of(project: str) -> str:
+    name = re.sub(r"[^a-z0-9]+", "_", project.lower()).strip("_")
+    return name if _IDENTIFIER.fullmatch(name) else f"db_{name}"[:50]
+
+
+def _identifier(option: str, text: str) -> str:
+    if not _IDENTIFIER.fullmatch(text) or text.startswith("pg_"):
+        raise SetupError(
+            f"{option} {text!r}: write small letters, digits and _, 50 at the most, "
+            "not beginning with a digit or pg_"
+        )
+    return text
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable() or '"' in text or "\\" in text:
+        raise SetupError("--name must be plain text, without quotes and backslashes")
+    return text

@@ -1,0 +1,89 @@
+"""The files that `init` writes: templates in `templates/`, with the names filled in.
+
+A template's names stand as psql's variables do (`:"role"` an identifier, `:'role'` a text), so the
+SQL in the package is also what `psql -v role=… -f` runs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+from ..config import Strategy
+
+__all__ = ["Names", "scaffold"]
+
+_TEMPLATES = resources.files(__package__).joinpath("templates")
+_VARIABLE = re.compile(r""":(?:"(?P<identifier>\w+)"|'(?P<text>\w+)')""")
+
+# Without a tenant nothing is found by name where each tenant has a schema.
+_SEARCH_PATH = {"row": "app, fraiseql, pg_temp", "schema": "pg_temp", "database": "app, pg_temp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the files call things.
+
+    Args:
+        project: The service, for people.
+        database: Its database.
+        role: The role it connects as.
+    """
+
+    project: str
+    database: str
+    role: str
+
+    @property
+    def owner(self) -> str:
+        """The role that owns every object and never logs in."""
+        return f"{self.role}_owner"
+
+    @property
+    def migrator(self) -> str:
+        """The role that migrations connect as."""
+        return f"{self.role}_migrator"
+
+
+def scaffold(strategy: Strategy, names: Names) -> dict[str, str]:
+    """The text of each file, by its name.
+
+    Args:
+        strategy: How tenants are kept apart. Policies are part of row isolation only.
+        names: What things are called.
+    """
+    values = {
+        "project": names.project,
+        "database": names.database,
+        "role": names.role,
+        "owner": names.owner,
+        "migrator": names.migrator,
+        "search_path": _SEARCH_PATH[strategy],
+        "multitenancy": _read(f"multitenancy_{strategy}.toml").rstrip("\n"),
+    }
+    files = {
+        "fraiseql.toml": _fill("fraiseql.toml", values),
+        "roles.sql": _fill("roles.sql", values),
+    }
+    if strategy == "row":
+        files["row_level_security.sql"] = _fill("row_level_security.sql", values)
+    return files
+
+
+def _fill(template: str, values: dict[str, str]) -> str:
+    """A template with its names filled in; `:name:` stands for a text as it is."""
+
+    def value(match: re.Match[str]) -> str:
+        if match["identifier"]:
+            return '"' + values[match["identifier"]].replace('"', '""') + '"'
+        return "'" + values[match["text"]].replace("'", "''") + "'"
+
+    text = _VARIABLE.sub(value, _read(template))
+    for name, plain in values.items():
+        text = text.replace(f":{name}:", plain)
+    return text
+
+
+def _read(template: str) -> str:
+    return _TEMPLATES.joinpath(template).read_text(encoding="utf-8")

@@ -1,0 +1,142 @@
+"""Connections for reads of one round trip: asyncpg's own call on SQLAlchemy's pooled connections.
+
+Connections, limits and budget are SQLAlchemy's pool's. While other reads wait, a connection goes
+from one read to the next without going back to the pool, which costs more than the call itself;
+after `_HANDOVERS` it does go back, so that sessions that wait for the pool get their turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from sqlalchemy.exc import MissingGreenlet
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.util.concurrency import greenlet_spawn
+
+from ..errors import TenantBusy
+from ..trouble import is_cut
+
+__all__ = ["ReadConnections"]
+
+_HANDOVERS = 50
+_UNPOOLED_LIMIT = 10
+
+
+class _Held:
+    """A checked-out connection and how often it was handed over."""
+
+    __slots__ = ("driver", "fairy", "handovers")
+
+    def __init__(self, fairy: Any) -> None:
+        self.fairy = fairy
+        self.driver = fairy.driver_connection
+        self.handovers = 0
+
+
+class ReadConnections:
+    """Runs statements that are a transaction of their own.
+
+    Args:
+        engine: Whose pool is used; no more of it at a time than its fixed size, so that reads
+            never make and throw away overflow connections.
+        timeout: Seconds that a read waits for a connection.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, timeout: float) -> None:
+        pool = engine.pool
+        self._pool: Any = pool
+        self._limit = pool.size() if isinstance(pool, QueuePool) else _UNPOOLED_LIMIT
+        self._timeout = timeout
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[_Held | None]] = deque()
+
+    async def fetchmany(self, statement: str, parameters: list[tuple[Any, ...]]) -> list[Any]:
+        """Run a statement once per tuple of parameters, all of it one implicit transaction.
+
+        A connection that was cut, or whose read was cancelled, is discarded: it goes back to the
+        pool clean or not at all (SECURITY.md, connections).
+
+        Raises:
+            TenantBusy: When no connection became free in time.
+        """
+        held = await self._acquire()
+        try:
+            rows = await held.driver.fetchmany(statement, parameters)
+        except BaseException as error:
+            self._part_with(held, error)
+            raise
+        self._release(held)
+        return rows
+
+    async def _acquire(self) -> _Held:
+        if self._taken < self._limit:
+            self._taken += 1
+            return await self._check_out()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[_Held | None] = loop.create_future()
+        self._waiting.append(turn)
+        alarm = loop.call_later(self._timeout, _give_up, turn)
+        try:
+            held = await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._release(turn.result())  # it was this one's turn in the same moment
+            raise
+        finally:
+            alarm.cancel()
+        return held if held is not None else await self._check_out()
+
+    async def _check_out(self) -> _Held:
+        try:
+            if self._pool.checkedin():
+                try:
+                    # One that lies in the pool is had without waiting, so without a greenlet,
+                    # unless it has to be tested or replaced first.
+                    return _Held(self._pool.connect())
+                except MissingGreenlet:
+                    pass
+            return _Held(await greenlet_spawn(self._pool.connect))
+        except BaseException:
+            self._release(None)
+            raise
+
+    def _release(self, held: _Held | None) -> None:
+        if held is not None and (not self._waiting or held.handovers >= _HANDOVERS):
+            # Nothing was begun through SQLAlchemy, so its reset sends nothing: no greenlet.
+            held.fairy.close()
+            held = None
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                if held is not None:
+                    held.handovers += 1
+                turn.set_result(held)
+                return
+        if held is not None:
+            held.fairy.close()
+        self._taken -= 1
+
+    def _part_with(self, held: _Held, error: BaseException) -> None:
+        if is_cut(error) or held.driver.is_closed():
+            # What cut this one has cut the others: the pool replaces them all, as it does for
+            # an engine's own connections.
+            held.driver.terminate()
+            self._pool._invalidate(held.fairy, error)  # pyright: ignore[reportPrivateUsage]
+        elif not isinstance(error, Exception):
+            held.driver.terminate()
+            held.fairy.invalidate(error)
+        else:
+            self._release(held)
+            return
+        held.fairy.close()
+        self._release(None)
+
+
+def _give_up(turn: asyncio.Future[_Held | None]) -> None:
+    if not turn.done():
+        turn.set_exception(
+            TenantBusy(hint="no connection became free within [database] pool_timeout")
+        )

@@ -1,0 +1,135 @@
+"""The same transactions under pgbench: what PostgreSQL needs when nobody is in between.
+
+`set_config` and the statement go out as a pipeline of prepared statements: one round trip and one
+transaction, as in the floor. A mutation takes the five round trips that pgbench needs for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from contestants import Unavailable
+from dataset import PLANS, tenants
+from fraiseql_strawberry.embedded import find_binaries
+from fraiseql_strawberry.errors import SetupError
+from kinds import Kind
+from load import LoadError, Outcome
+from machine import Layout, pinned
+from postgres import Postgres
+from statements import pgbench_text
+
+__all__ = ["PgBench"]
+
+_WARM_SECONDS = 0.7  # connections are opened and statements prepared; also the time to end
+_TENANT = "md5('tenant:' || :tenant)::uuid"
+
+
+@dataclass(frozen=True, slots=True)
+class PgBench:
+    """pgbench against the bench's database.
+
+    Args:
+        program: The binary.
+        url: The application role's URL.
+        clients: How many connections.
+        layout: Where it is pinned.
+    """
+
+    program: str
+    url: str
+    clients: int
+    layout: Layout
+
+    @classmethod
+    def find(cls, folder: Path | None, url: str, clients: int, layout: Layout) -> PgBench:
+        """Find the binary: in `--pg-bin`, beside the embedded PostgreSQL's, or on the PATH.
+
+        Raises:
+            Unavailable: There is none.
+        """
+        candidates = [folder / "pgbench"] if folder else []
+        try:
+            candidates.append(Path(find_binaries().program("pgbench")))
+        except SetupError:
+            pass  # PostgreSQL is somebody else's server; its pgbench may be on the PATH
+        on_path = shutil.which("pgbench")
+        candidates += [Path(on_path)] if on_path else []
+        for candidate in candidates:
+            if candidate.is_file():
+                return cls(str(candidate), url, clients, layout)
+        raise Unavailable("no pgbench was found: name the folder it is in with --pg-bin")
+
+    async def run(
+        self, kind: Kind, seconds: float, postgres: Postgres
+    ) -> tuple[Outcome, float]:
+        """Run a kind; returns what pgbench saw, and PostgreSQL's processor time in that window.
+
+        Raises:
+            LoadError: pgbench ended with an error, or got nowhere.
+        """
+        with tempfile.TemporaryDirectory(prefix="fraiseql-bench-") as temporary:
+            script = Path(temporary, "script.sql")
+            script.write_text(script_of(kind))
+            command = [self.program, "--no-vacuum", "--client", str(self.clients), "--jobs", "1"]
+            command += ["--protocol", "prepared", "--file", str(script), "--log"]
+            command += ["--log-prefix", str(Path(temporary, "log"))]
+            command += ["--time", str(round(seconds + 2 * _WARM_SECONDS + 0.5)), self.url]
+            with pinned(self.layout.load):
+                process = subprocess.Popen(
+                    command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                )
+            await asyncio.sleep(_WARM_SECONDS)
+            began, before = time.time(), postgres.cpu_seconds()
+            await asyncio.sleep(seconds)
+            ended, after = time.time(), postgres.cpu_seconds()
+            _, said = await asyncio.to_thread(process.communicate)
+            if process.returncode:
+                raise LoadError(f"pgbench: {said.strip()}")
+            latencies = _latencies(Path(temporary), began, ended)
+        if not latencies:
+            raise LoadError(f"pgbench finished no transaction of {kind.name} in {seconds} s")
+        return Outcome(latencies, ended - began), after - before
+
+
+def script_of(kind: Kind) -> str:
+    """The pgbench script of a kind."""
+    numbers = [tenant.number for tenant in tenants(kind.plan)]
+    size = PLANS[kind.plan]
+    lines = [
+        f"\\set tenant random({numbers[0]}, {numbers[-1]})",
+        f"\\set post random(1, {size.posts})",
+        f"\\set user random(1, {min(size.users, 10)})",
+        *(f"\\set {name} {value}" for name, value in kind.pgbench.items()),
+    ]
+    bind = f"SELECT set_config('app.tenant_id', {_TENANT}::text, true);"
+    values = {
+        **{name: f":{name}" for name in kind.pgbench},
+        "id": "md5('post:' || :tenant || ':' || :post)::uuid",
+        "user": "md5('user:' || :tenant || ':' || :user)::uuid",
+        "title": "'Draft ' || :post",
+        "content": "'Written by the bench.'",
+    }
+    if kind.writes:
+        insert = pgbench_text("insert_post", values)
+        read = pgbench_text("created_post", {"id": ":new_id::uuid"})
+        lines += ["BEGIN;", bind, f"{insert} \\gset new_", f"{read};", "COMMIT;"]
+    else:
+        lines += ["\\startpipeline", bind, f"{pgbench_text(kind.sql, values)};", "\\endpipeline"]
+    return "\n".join(lines) + "\n"
+
+
+def _latencies(folder: Path, began: float, ended: float) -> list[float]:
+    """The seconds of each transaction that ended in the window, from pgbench's log."""
+    found: list[float] = []
+    for log in folder.glob("log.*"):
+        for line in log.read_text().splitlines():
+            _, _, micros, _, second, micro = line.split()[:6]
+            if began <= int(second) + int(micro) / 1e6 < ended:
+                found.append(int(micros) / 1e6)
+    return found

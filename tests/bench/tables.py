@@ -1,0 +1,156 @@
+"""The results as text: for the terminal, and as Markdown for the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from contestants import CONTESTANTS
+from kinds import KINDS
+from results import Results
+from targets import judge
+
+__all__ = ["markdown", "text", "write_into"]
+
+_BEGIN = "<!-- bench: written by `nox -s bench -- --docs`; do not edit -->"
+_END = "<!-- bench: end -->"
+_COLUMNS = ("", "requests/s", "p50 ms", "p99 ms", "server µs", "PostgreSQL µs", "server × floor")
+_HAND = "handwritten"
+_FLOOR = "floor"
+
+Row = tuple[str, ...]
+
+
+def text(results: Results) -> str:
+    """All tables, for a terminal."""
+    parts: list[str] = []
+    for kind in results.kinds():
+        parts.append(_aligned([(KINDS[kind].title, *_COLUMNS[1:], "req/s × hand"), *_rows(results, kind)]))
+    for title, rows in (
+        ("Targets", _target_rows(results)),
+        ("CPU of a request, server + PostgreSQL, ms", _growth_rows(results)),
+        ("Private memory after distinct documents, MB: server / PostgreSQL", _memory_rows(results)),
+    ):
+        if len(rows) > 1:
+            parts.append(f"{title}\n{_aligned(rows)}")
+    parts += [f"skipped: {name}: {reason}" for name, reason in results.skipped.items()]
+    return "\n\n".join(parts)
+
+
+def markdown(results: Results) -> str:
+    """All tables, for the documentation."""
+    about = results.about
+    libraries = ", ".join(f"{name} {version}" for name, version in about["libraries"].items())
+    parts = [
+        f"Measured {about['date']} on {about['processors']} × {about['processor']} "
+        f"({about['system']}), PostgreSQL {about['postgresql']}, Python {about['python']}; "
+        f"{about['layout']}. {about['rounds']} rounds of {about['seconds']:g} s, "
+        f"{about['connections']} connections, {about['pool']} database connections. {libraries}.",
+    ]
+    for kind in results.kinds():
+        rows = [(KINDS[kind].title, *_COLUMNS[1:], "requests/s × hand-written"), *_rows(results, kind)]
+        parts.append(_piped(rows))
+    for title, rows in (
+        ("### Targets", _target_rows(results)),
+        (
+            "### Rows and levels\n\nProcessor time of a request, server and PostgreSQL together, "
+            "in milliseconds.",
+            _growth_rows(results),
+        ),
+        (
+            "### Memory\n\nPrivate memory after so many distinct documents, in MB: "
+            "server / PostgreSQL.",
+            _memory_rows(results),
+        ),
+    ):
+        if len(rows) > 1:
+            parts += [title, _piped(rows)]
+    parts += [f"Skipped: {CONTESTANTS[name].title}: {why}." for name, why in results.skipped.items()]
+    return "\n\n".join(parts)
+
+
+def write_into(page: Path, content: str) -> None:
+    """Replace what stands between the two marks of a page.
+
+    Raises:
+        SystemExit: The page has no such marks.
+    """
+    before, begin, rest = page.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (begin and end):
+        raise SystemExit(f"{page} has no {_BEGIN} and {_END}")
+    page.write_text(f"{before}{_BEGIN}\n\n{content}\n\n{_END}{after}")
+
+
+def _rows(results: Results, kind: str) -> Iterator[Row]:
+    for name in results.contestants(kind, list(CONTESTANTS)):
+        server = results.median(kind, name, lambda m: m.server_cpu)
+        over_floor = results.ratio(kind, name, _FLOOR, lambda m: m.server_cpu)
+        over_hand = results.ratio(kind, name, _HAND, lambda m: m.rate)
+        yield (
+            CONTESTANTS[name].title,
+            f"{results.median(kind, name, lambda m: m.rate) or 0:,.0f}",
+            f"{(results.median(kind, name, lambda m: m.p50) or 0) * 1e3:.1f}",
+            f"{(results.median(kind, name, lambda m: m.p99) or 0) * 1e3:.1f}",
+            "" if server is None else f"{server * 1e6:,.0f}",
+            f"{(results.median(kind, name, lambda m: m.postgres_cpu) or 0) * 1e6:,.0f}",
+            f"{over_floor.median:.2f}" if over_floor else "",
+            f"{over_hand.median:.1f}" if over_hand else "",
+        )
+
+
+def _target_rows(results: Results) -> list[Row]:
+    rows: list[Row] = [("", "kind", "wanted", "measured", "range", "")]
+    for target, kind, ratio, met in judge(results):
+        sign = "≤" if target.most else "≥"
+        rows.append(
+            (
+                target.title,
+                KINDS[kind].title,
+                f"{sign} {target.bound:g}",
+                f"{ratio.median:.2f}",
+                f"{ratio.lowest:.2f} to {ratio.highest:.2f}",
+                "met" if met else "missed",
+            )
+        )
+    return rows
+
+
+def _growth_rows(results: Results) -> list[Row]:
+    counts = sorted({point.rows for point in results.growth})
+    rows: list[Row] = [("", "levels", *(f"{count:,} rows" for count in counts))]
+    lines = dict.fromkeys((point.contestant, point.levels) for point in results.growth)
+    for name, levels in sorted(lines, key=lambda line: (list(CONTESTANTS).index(line[0]), line[1])):
+        costs = {
+            point.rows: (point.server_cpu + point.postgres_cpu) * 1e3
+            for point in results.growth
+            if (point.contestant, point.levels) == (name, levels)
+        }
+        rows.append((CONTESTANTS[name].title, str(levels), *(f"{costs[n]:,.2f}" for n in counts)))
+    return rows
+
+
+def _memory_rows(results: Results) -> list[Row]:
+    counts = sorted({reading.documents for reading in results.memory})
+    rows: list[Row] = [("", *(f"{count:,}" for count in counts))]
+    for name in dict.fromkeys(reading.contestant for reading in results.memory):
+        by_count = {r.documents: r for r in results.memory if r.contestant == name}
+        cells = (f"{by_count[n].server / 1e6:.1f} / {by_count[n].postgres / 1e6:.1f}" for n in counts)
+        rows.append((CONTESTANTS[name].title, *cells))
+    return rows
+
+
+def _aligned(rows: Sequence[Row]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines: list[str] = []
+    for row in rows:
+        first, *others = zip(row, widths, strict=True)
+        cells = [f"{first[0]:<{first[1]}}", *(f"{cell:>{width}}" for cell, width in others)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _piped(rows: Sequence[Row]) -> str:
+    head, *body = rows
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))

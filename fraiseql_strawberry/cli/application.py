@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -16,14 +16,12 @@ from .token import token
 
 __all__ = ["app"]
 
-_ACME = "11111111-1111-4111-8111-111111111111"
-
 _EXAMPLES = {
     init: "fraiseql-strawberry init --strategy row",
     schema: "fraiseql-strawberry schema blog.schema > schema.graphql",
     serve: "fraiseql-strawberry serve blog.app:app --reload",
-    sql: f"fraiseql-strawberry sql '{{ posts {{ title }} }}' --schema blog.schema --tenant {_ACME}",
-    token: f"fraiseql-strawberry token --tenant {_ACME} --scope write:posts",
+    sql: "fraiseql-strawberry sql '{ posts { id } }' --schema blog.schema --tenant $TENANT",
+    token: "fraiseql-strawberry token --tenant $TENANT --scope write:posts",
 }
 
 app = typer.Typer(
@@ -41,9 +39,14 @@ for _command, _example in _EXAMPLES.items():
 
 
 def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"fraiseql-strawberry {version('fraiseql-strawberry')}")
-        raise typer.Exit
+    if not wanted:
+        return
+    try:
+        number = version("fraiseql-strawberry")
+    except PackageNotFoundError:  # it runs from its source
+        number = "(not installed)"
+    typer.echo(f"fraiseql-strawberry {number}")
+    raise typer.Exit
 
 
 @app.callback()

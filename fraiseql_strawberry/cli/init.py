@@ -72,9 +72,7 @@ def init(
         typer.echo(f"  {number}. {what}\n     {command}")
 
 
-def _next_steps(
-    files: dict[str, str], folder: Path, names: Names
-) -> list[tuple[str, str]]:
+def _next_steps(files: dict[str, str], folder: Path, names: Names) -> list[tuple[str, str]]:
     database, role, migrator = names.database, names.role, names.migrator
     steps = [
         ("Create the database, as a superuser:", f"createdb {database}"),

@@ -1,7 +1,7 @@
 """The files that `init` writes: templates in `templates/`, with the names filled in.
 
-A template's names stand as psql's variables do (`:"role"` an identifier, `:'role'` a text), so the
-SQL in the package is also what `psql -v role=… -f` runs.
+In a template `:"role"` stands for an identifier and `:'role'` for a text, as in psql; `:role:`
+stands for the name as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..config import Strategy
 __all__ = ["Names", "scaffold"]
 
 _TEMPLATES = resources.files(__package__).joinpath("templates")
-_VARIABLE = re.compile(r""":(?:"(?P<identifier>\w+)"|'(?P<text>\w+)')""")
+_VARIABLE = re.compile(r""":(?:"(?P<identifier>\w+)"|'(?P<text>\w+)'|(?P<plain>\w+):)""")
 
 # Without a tenant nothing is found by name where each tenant has a schema.
 _SEARCH_PATH = {"row": "app, fraiseql, pg_temp", "schema": "pg_temp", "database": "app, pg_temp"}
@@ -72,17 +72,14 @@ def scaffold(strategy: Strategy, names: Names) -> dict[str, str]:
 
 
 def _fill(template: str, values: dict[str, str]) -> str:
-    """A template with its names filled in; `:name:` stands for a text as it is."""
-
     def value(match: re.Match[str]) -> str:
         if match["identifier"]:
             return '"' + values[match["identifier"]].replace('"', '""') + '"'
-        return "'" + values[match["text"]].replace("'", "''") + "'"
+        if match["text"]:
+            return "'" + values[match["text"]].replace("'", "''") + "'"
+        return values[match["plain"]]
 
-    text = _VARIABLE.sub(value, _read(template))
-    for name, plain in values.items():
-        text = text.replace(f":{name}:", plain)
-    return text
+    return _VARIABLE.sub(value, _read(template))
 
 
 def _read(template: str) -> str:

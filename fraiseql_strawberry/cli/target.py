@@ -91,7 +91,9 @@ def _import(name: str) -> ModuleType:
             raise
         known = [module.name for module in pkgutil.iter_modules([here])]
         near = _nearest(name.partition(".")[0], known) if missing.name == name else ""
-        raise SetupError(f"there is no module {missing.name!r} (looked in {here} first){near}") from error
+        raise SetupError(
+            f"there is no module {missing.name!r} (looked in {here} first){near}"
+        ) from error
 
 
 def _is_part(missing: str | None, name: str) -> bool:

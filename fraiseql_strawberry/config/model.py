@@ -14,7 +14,7 @@ from .keys import read_auth
 from .lines import Path
 from .mistakes import Mistake, config_error
 from .origin import Layer, Origin
-from .reading import RULES, SECTIONS, Reader
+from .reading import RULES, Reader
 from .rules import RuleError
 from .secret import SecretUrl
 from .secret_rules import database_url

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from types import TracebackType
 
 from graphql import GraphQLError
 from sqlalchemy.ext.asyncio import AsyncSession
-from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types import ExecutionContext
 
-from ..errors import TenancyError
+from ..errors import NestedAcquisition, TenancyError
 from ..runtime import Runtime
 from ..scope import current_scope
 from ..trouble import translate
@@ -21,6 +22,15 @@ __all__ = ["AtomicUnit"]
 
 class _Undo(Exception):
     """An error of the operation rolls its transaction back."""
+
+
+class _Turn:
+    """Whether a resolver still has the shared session; its child tasks inherit it."""
+
+    over = False
+
+
+_turn: ContextVar[_Turn | None] = ContextVar("fraiseql_turn", default=None)
 
 
 class AtomicUnit:
@@ -38,7 +48,7 @@ class AtomicUnit:
         self._runtime = runtime
         self._operation = operation
         self._stack = AsyncExitStack()
-        self._turn = asyncio.Lock()
+        self._free = asyncio.Lock()
         self._session: AsyncSession | None = None
 
     async def __aenter__(self) -> AtomicUnit:
@@ -57,25 +67,36 @@ class AtomicUnit:
         result = self._operation.result
         if error is None and result is not None and result.errors:
             kind, error = _Undo, _Undo()
+            # Strawberry answers with this object, so it is changed, here and below, not replaced.
+            result.data = None
         try:
             await self._stack.__aexit__(kind, error, traceback)
-        except _Undo:
-            assert result is not None
-            self._operation.result = ExecutionResult(data=None, errors=result.errors)
         except Exception as failed:
-            if failed is error:
+            if failed is error or result is None:
                 raise
             # The commit failed: nothing of what the resolvers returned is true.
             known = failed if isinstance(failed, TenancyError) else translate(failed)
             original = known or failed
-            self._operation.result = ExecutionResult(
-                data=None, errors=[GraphQLError(str(original), original_error=original)]
-            )
+            result.data = None
+            result.errors = [GraphQLError(str(original), original_error=original)]
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[AsyncSession]:
-        """The shared session, for one resolver at a time; what it changed is flushed after."""
+        """The shared session, for one resolver at a time; what it changed is flushed after.
+
+        Raises:
+            NestedAcquisition: When the code that awaits this one has the turn: it would wait for
+                itself.
+        """
         assert self._session is not None
-        async with self._turn:
-            yield self._session
-            await self._session.flush()
+        above = _turn.get()
+        if above is not None and not above.over:
+            raise NestedAcquisition(hint="this operation is atomic: use the session you have")
+        async with self._free:
+            mine = _Turn()
+            _turn.set(mine)
+            try:
+                yield self._session
+                await self._session.flush()
+            finally:
+                mine.over = True

@@ -11,7 +11,6 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from sqlalchemy.exc import MissingGreenlet
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util.concurrency import greenlet_spawn
@@ -91,13 +90,6 @@ class ReadConnections:
 
     async def _check_out(self) -> _Held:
         try:
-            if self._pool.checkedin():
-                try:
-                    # One that lies in the pool is had without waiting, so without a greenlet,
-                    # unless it has to be tested or replaced first.
-                    return _Held(self._pool.connect())
-                except MissingGreenlet:
-                    pass
             return _Held(await greenlet_spawn(self._pool.connect))
         except BaseException:
             self._release(None)

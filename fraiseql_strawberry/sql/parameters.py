@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -17,9 +17,13 @@ from uuid import UUID
 
 from .catalog import ColumnType
 
-__all__ = ["Converter", "comparable", "converter", "parameter_type"]
+__all__ = ["AS_TEXT", "Converter", "comparable", "converter", "parameter_type"]
 
 Converter = Callable[[Any], Any]
+
+AS_TEXT = frozenset({"json", "jsonb", "date", "timestamp", "timestamptz"})
+"""Types whose values are sent as text: the pool may have a codec of its own for JSON, and the
+driver takes `date.max` and `datetime.max` for infinity."""
 
 _TEXT = frozenset({"text", "varchar", "bpchar", "name", "char"})
 _INTEGERS = frozenset({"int2", "int4", "int8"})
@@ -186,21 +190,23 @@ def _exactly(*types: type) -> Converter:
     return convert
 
 
-def _date(value: Any) -> date:
+def _date(value: Any) -> str:
     if isinstance(value, date) and not isinstance(value, datetime):
-        return value
+        return value.isoformat()
     raise ValueError("not a date")
 
 
-def _timestamptz(value: Any) -> datetime:
+def _timestamptz(value: Any) -> str:
     # A time without an offset means UTC, the session's own time zone.
     if not isinstance(value, datetime):
         raise ValueError("not a date with time")
-    return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
 
 
-def _timestamp(value: Any) -> datetime:
-    return _timestamptz(value).replace(tzinfo=None)
+def _timestamp(value: Any) -> str:
+    if not isinstance(value, datetime):
+        raise ValueError("not a date with time")
+    return (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
 
 
 def _time(value: Any) -> time:
@@ -211,7 +217,7 @@ def _time(value: Any) -> time:
 
 def _timetz(value: Any) -> time:
     if isinstance(value, time):
-        return value if value.tzinfo is not None else value.replace(tzinfo=timezone.utc)
+        return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     raise ValueError("not a time")
 
 

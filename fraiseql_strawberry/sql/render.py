@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .catalog import ColumnType, quoted
+from .parameters import AS_TEXT
 from .plan import (
     ColumnRef,
     Constant,
@@ -157,10 +158,10 @@ class _Writer:
     def _parameter(self, parameter: Parameter) -> str:
         brackets = "[]" if parameter.array else ""
         number, type_ = f"${self._first + parameter.slot}", parameter.type
-        if type_.schema == "pg_catalog" and type_.name not in ("json", "jsonb"):
+        if type_.schema == "pg_catalog" and type_.name not in AS_TEXT:
             return f"{number}::{type_.name}{brackets}"
         # For an enum or an extension's type the driver would ask the catalog, per connection,
-        # and for JSON the pool may have a codec of its own: these go as text.
+        # and others it would change on the way: these go as text.
         return f"{number}::text{brackets}::{_type(type_)}{brackets}"
 
 
@@ -192,5 +193,7 @@ def _table(source: Source) -> str:
 
 
 def _type(type_: ColumnType) -> str:
+    if type_.schema == "pg_catalog":
+        return type_.name
     schema = _SCHEMA if type_.schema is None else f"{quoted(type_.schema)}."
     return schema + quoted(type_.name)

@@ -186,7 +186,7 @@ def test_overrides_keep_what_replace_changed(tmp_path: Path) -> None:
 def test_the_callers_mapping_may_change_later() -> None:
     overrides = {"port": 1}
     config = Config().override(server=overrides)
-    overrides["port"] = 2
+    overrides["prot"] = overrides.pop("port")
     assert config.override(project={"name": "x"}).server.port == 1
 
 

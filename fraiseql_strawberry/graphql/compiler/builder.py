@@ -169,9 +169,8 @@ class Builder(ABC):
                 chosen = self.values[value.key]
             case Computed():
                 raise SteppedAside("a variable inside of an order")
-        return parse_order_by(
-            tuple(_order_text(item) for item in (chosen if isinstance(chosen, list) else [chosen]))
-        )
+        items = chosen if isinstance(chosen, list) else [chosen]
+        return tuple(key for item in items for key in parse_order_by(_order_text(item)))
 
     def _order(
         self, object_: ObjectIndex, source: Source, keys: tuple[OrderKey, ...]

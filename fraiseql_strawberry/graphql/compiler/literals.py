@@ -53,10 +53,11 @@ _PART = re.compile(
 )
 _DIRECTIVE = re.compile(r"@\s*[_A-Za-z]\w*\s*\Z", re.ASCII)
 _LONGEST_DIRECTIVE = 80
+# A literal behind a colon, or another string, which is stepped over.
 _LITERAL = re.compile(
-    rf'(?<=:)\s*(?:(?P<string>"{_PLAIN}*")|'
+    rf'(?:(?<=:)\s*(?:(?P<string>"{_PLAIN}*")|'
     r"(?P<float>-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))|(?P<int>-?(?:0|[1-9]\d*)))"
-    r"(?![\w.])",
+    rf'(?![\w.]))|"{_PLAIN}*"',
     re.ASCII,
 )
 _MARK = "\x00"
@@ -97,7 +98,9 @@ def normalise(text: str) -> Lifted:
         if "@" in text and _DIRECTIVE.search(text, max(0, begin - _LONGEST_DIRECTIVE), begin - 1):
             continue
         for literal in _LITERAL.finditer(text, begin, stop):
-            kind: Any = literal.lastgroup
+            kind = literal.lastgroup
+            if kind is None:
+                continue
             token = literal[kind]
             if token in literals:
                 mark = f"{_MARK}{kind[0]}{literals.index(token)}"

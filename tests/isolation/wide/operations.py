@@ -175,6 +175,8 @@ def _some_value(draw: Any, name: str, type_: Any) -> Any:
             return draw(st.sampled_from([0, 1, 2, 3, 7, 8, 2147483647, -2147483648]))
         case "UUID", _:
             return draw(st.sampled_from([*_UUIDS[:25], _UUIDS[0].upper()]))
+        case "Boolean", _:
+            return draw(st.booleans())
         case "ID", _:
             return draw(st.sampled_from(["1", "2", "3", "99", "nonsense"]))
         case _:

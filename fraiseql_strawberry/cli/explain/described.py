@@ -1,0 +1,125 @@
+"""A compiled plan as plain data: what is read from where, by which conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...sql.catalog import ColumnType
+from ...sql.plan import ColumnRef, Constant, Field, Join, Nested, Parameter, Plan, Select, Value
+
+__all__ = ["describe", "parameters"]
+
+
+def describe(plan: Plan, *, keys: bool = True) -> list[dict[str, Any]]:
+    """The root fields of a plan, outermost first.
+
+    Args:
+        plan: The plan.
+        keys: Whether the response keys are the client's; those of the standard lane's statements
+            are numbers of ours, and left out.
+    """
+    return [_described(field, keys) for field in plan.roots]
+
+
+def parameters(plan: Plan, args: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """The parameters of a plan's statement: number, type and value.
+
+    Args:
+        plan: The plan.
+        args: The values, in their order.
+    """
+    types = {p.slot: _type(p.type, p.array) for root in plan.roots for p in _parameters(root)}
+    return [
+        {"number": slot + 1, "type": types.get(slot, "unused"), "value": _plain(value)}
+        for slot, value in enumerate(args)
+    ]
+
+
+def _described(field: Field, keys: bool) -> dict[str, Any]:
+    if isinstance(field, Constant):
+        return {"key": field.key, "constant": field.text}
+    if isinstance(field, Value):
+        return {"key": field.key, "column": _column(field.column)}
+    select = field.select
+    found: dict[str, Any] = {
+        "key": field.key if keys else None,
+        "source": str(select.source),
+        "rows": "many" if field.many else "one",
+        "where": [*_joined(field.join), *(_filters(select))],
+        "order_by": [_column(o.column) + (" desc" if o.descending else "") for o in select.order],
+        "limit": _bound(select.limit),
+        "offset": _bound(select.offset),
+        "columns": _columns(select, keys),
+        "below": [_described(one, keys) for one in select.fields if isinstance(one, Nested)],
+    }
+    return {name: value for name, value in found.items() if value not in (None, [])}
+
+
+def _columns(select: Select, keys: bool) -> list[str]:
+    """What is read of each row, as `column`, or `key: column` where the two differ."""
+    shown: list[str] = []
+    for field in select.fields:
+        if isinstance(field, Constant):
+            shown.append(f"{field.key}: {field.text!r}")
+        elif isinstance(field, Value):
+            column = _column(field.column)
+            shown.append(column if not keys or field.key == column else f"{field.key}: {column}")
+    return shown
+
+
+def _joined(join: Join | None) -> list[str]:
+    if join is None:
+        return []
+    if join.link is None:
+        pairs = zip(join.remote, join.local, strict=True)
+        return [f"{_column(remote)} = {_column(local)} of the row above" for remote, local in pairs]
+    link = join.link
+    near = zip(link.local, join.local, strict=True)
+    far = zip(link.remote, join.remote, strict=True)
+    return [
+        *(f"{link.source}.{_column(a)} = {_column(b)} of the row above" for a, b in near),
+        *(f"{_column(b)} = {link.source}.{_column(a)}" for a, b in far),
+    ]
+
+
+def _filters(select: Select) -> Iterator[str]:
+    for filter_ in select.filters:
+        parameter = filter_.parameter
+        many = parameter.array and not filter_.column.type.array
+        number = f"any of ${parameter.slot + 1}" if many else f"${parameter.slot + 1}"
+        yield f"{_column(filter_.column)} = {number}"
+
+
+def _column(ref: ColumnRef) -> str:
+    return ref.name if ref.document is None else f"{ref.document}.{ref.name}"
+
+
+def _bound(value: Parameter | int | None) -> str | int | None:
+    return f"${value.slot + 1}" if isinstance(value, Parameter) else value
+
+
+def _parameters(field: Field) -> Iterator[Parameter]:
+    if not isinstance(field, Nested):
+        return
+    select = field.select
+    yield from (filter_.parameter for filter_ in select.filters)
+    yield from (value for value in (select.limit, select.offset) if isinstance(value, Parameter))
+    for below in select.fields:
+        yield from _parameters(below)
+
+
+def _type(type_: ColumnType, array: bool) -> str:
+    schema = "" if type_.schema in (None, "pg_catalog") else f"{type_.schema}."
+    return f"{schema}{type_.name}{'[]' if array else ''}"
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, (bytes, bytearray)):
+        return f"\\x{value.hex()}"
+    return str(value)

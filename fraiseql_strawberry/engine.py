@@ -55,10 +55,10 @@ def asyncpg_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, ValueError):
         raise ConfigError(
             "[database] url is no URL", hint="write postgresql://role:password@host:5432/database"
-        ) from error
+        ) from None  # SQLAlchemy's error quotes the URL
     if url.get_backend_name() not in ("postgresql", "postgres"):
         raise ConfigError(
             f"[database] url names {url.get_backend_name()!r}", hint="only postgresql:// works here"

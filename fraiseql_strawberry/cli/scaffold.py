@@ -14,7 +14,7 @@ from ..config import Strategy
 
 __all__ = ["Names", "scaffold"]
 
-_TEMPLATES = resources.files(__package__).joinpath("templates")
+_TEMPLATES = resources.files("fraiseql_strawberry.cli").joinpath("templates")
 _VARIABLE = re.compile(r""":(?:"(?P<identifier>\w+)"|'(?P<text>\w+)'|(?P<plain>\w+):)""")
 
 # Without a tenant nothing is found by name where each tenant has a schema.

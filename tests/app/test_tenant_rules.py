@@ -160,7 +160,7 @@ async def test_which_tenant(ask: Ask, case: Case, watch: Any) -> None:
     assert error["extensions"]["code"] == case.code
     assert set(answer.json()) == {"errors"}
     if case.status == 401:
-        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 NO_TENANT = [case for case in CASES if case.name in (

@@ -11,14 +11,13 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     OperationDefinitionNode,
     get_variable_values,
     specified_rules,
 )
 
 from ...errors import SetupError
-from ...graphql.compiler import Bound, FieldCompiler
+from ...graphql.compiler import Bound, FieldCompiler, Load
 from ...graphql.compiler.index import Opaque, Root
 from ...graphql.compiler.selection import collect
 from ...graphql.documents import Document, OperationFacts
@@ -193,6 +192,6 @@ def _root_fields(
         field = field.behind if isinstance(field, Opaque) else field
         if isinstance(field, Root):
             info = _Field(nodes[0].name.value, nodes, parent, fragments, node, values)
-            load = fields.root(cast(GraphQLResolveInfo, info))
+            load: Load = cast(Any, fields).root(info)
             plan = load._statement.plan  # pyright: ignore[reportPrivateUsage]
             yield Planned(key, plan, render(plan, marked=False).text(), tuple(load.args))

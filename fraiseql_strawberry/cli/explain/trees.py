@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from rich.text import Text
 from rich.tree import Tree
@@ -83,9 +83,9 @@ def _add_node(tree: Tree, node: dict[str, Any]) -> None:
     text.append(_numbers(node), style="dim")
     branch = tree.add(text)
     for detail in _DETAILS:
-        if detail in node:
-            value = node[detail]
-            shown = ", ".join(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        value: Any = node.get(detail)
+        if value:  # "Rows Removed: 0" is no news
+            shown = value if not isinstance(value, list) else ", ".join(cast("list[str]", value))
             branch.add(Text(f"{detail}: {shown}"))
     for below in node.get("Plans", ()):
         _add_node(branch, below)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 NOX = "nox>=2026.4.10"
+STAMP = json.dumps([NOX, sys.version, sys.base_prefix])
 
 # Like pip, let uv trust what the system trusts: behind a company's proxy it could not install.
 os.environ.setdefault("UV_SYSTEM_CERTS", "true")
@@ -26,31 +27,61 @@ os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 def bootstrap(arguments: list[str]) -> int:
     """Hand over to nox, after installing it if need be; returns its exit code."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may not know
+        sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}")
     folder = ROOT / ".venv-nox"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    stamp = folder / "built.json"
-    wanted = json.dumps([NOX, sys.version, sys.base_prefix])
-    if not (stamp.is_file() and stamp.read_text() == wanted):
+    if not is_built(folder):
         print(f"Installing nox into {folder} (once)", file=sys.stderr, flush=True)
-        build_environment(folder, python)
-        stamp.write_text(wanted)
-    command = [str(python), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py"), *arguments]
+        build(folder)
+    nox_command = [str(python_of(folder)), "-m", "nox", "--noxfile", str(ROOT / "noxfile.py")]
+    command = [*nox_command, *arguments]
     if os.name != "nt":
         os.execv(command[0], command)  # one process: signals and the exit code are nox's own
     return subprocess.call(command)
 
 
-def build_environment(folder: Path, python: Path) -> None:
-    """Make a virtual environment with nox in it, with uv where that works, else with pip."""
-    if uv := shutil.which("uv"):
-        make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
-        fill = [uv, "pip", "install", "--quiet", "--python", python, NOX]
-        if subprocess.call(make) == 0 and subprocess.call(fill) == 0:
-            return
+def is_built(folder: Path) -> bool:
+    """Whether the folder has the nox that is wanted, for the Python that runs this file."""
+    stamp = folder / "built.json"
+    return stamp.is_file() and stamp.read_text() == STAMP
+
+
+def python_of(folder: Path) -> Path:
+    """The Python of a virtual environment."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def build(folder: Path) -> None:
+    """Make a virtual environment with nox in it; ends the program where that fails."""
+    # Two commands may start at once in a fresh clone: each builds its own, the first is kept.
+    own = folder.with_name(f".venv-nox-{os.getpid()}")
+    try:
+        if not build_with_uv(own):
+            build_with_pip(own)
+        (own / "built.json").write_text(STAMP)
+        if not is_built(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            own.rename(folder)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def build_with_uv(folder: Path) -> bool:
+    """Quicker, where uv is installed and works."""
+    uv = shutil.which("uv")
+    if uv is None:
+        return False
+    make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder]
+    fill = [uv, "pip", "install", "--quiet", "--python", python_of(folder), NOX]
+    return subprocess.call(make) == 0 and subprocess.call(fill) == 0
+
+
+def build_with_pip(folder: Path) -> None:
+    """With what Python brings."""
     if not importlib.util.find_spec("ensurepip"):
         sys.exit("This Python cannot make virtual environments: apt install python3-venv, or uv")
     venv.create(folder, clear=True, with_pip=True)
-    if subprocess.call([python, "-m", "pip", "install", "--quiet", NOX]):
+    if subprocess.call([python_of(folder), "-m", "pip", "install", "--quiet", "--no-compile", NOX]):
         sys.exit("nox could not be installed: see pip's message above")
 
 
@@ -167,8 +198,13 @@ def install(
         project: Whether the project itself is wanted, from this folder.
         pins: Constraints on the versions.
     """
-    wanted = [*(["--editable", "."] if project else [])]
-    wanted += nox.project.dependency_groups(PYPROJECT, *groups)
+    requirements = [*map(Requirement, nox.project.dependency_groups(PYPROJECT, *groups))]
+    name = PYPROJECT["project"]["name"]
+    wanted = [str(requirement) for requirement in requirements if requirement.name != name]
+    if project:
+        # A group names the project for its extras; older pips would look for that on PyPI.
+        extras = {extra for one in requirements if one.name == name for extra in one.extras}
+        wanted += ["--editable", f".[{','.join(sorted(extras))}]"]
     state = json.dumps([PYPROJECT, str(ROOT), wanted, pins], sort_keys=True)
     digest = hashlib.sha256(state.encode()).hexdigest()
     environment = Path(session.virtualenv.location)
@@ -180,5 +216,6 @@ def install(
         constraints = environment / "pins.txt"
         constraints.write_text("\n".join(pins))
         wanted += ["--constraint", str(constraints)]
-    session.install(*wanted)
+    # Most modules are never imported: compiling all of them is a third of the time.
+    session.install("--no-compile", *wanted)
     stamp.write_text(digest)

@@ -25,7 +25,7 @@ _log = logging.getLogger("fraiseql_strawberry")
 
 @dataclass(frozen=True, slots=True)
 class TenantResolved:
-    """A request was given its tenant; `source` says whether by claim, header, middleware or code."""
+    """A request was given its tenant; `source` says whether by its token ("claim") or a "header"."""
 
     tenant_id: str
     source: str
@@ -33,7 +33,7 @@ class TenantResolved:
 
 @dataclass(frozen=True, slots=True)
 class TenantRefused:
-    """A request was refused before any SQL; `code` is the error's."""
+    """Token and headers of a request were refused before any SQL; `code` is the error's."""
 
     code: str
     reason: str
@@ -41,7 +41,7 @@ class TenantRefused:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """A tenant session began a transaction on a connection."""
+    """A tenant session was opened; it takes a connection with its first statement."""
 
     tenant_id: str
 

@@ -95,6 +95,9 @@ async def _tenant_session(connection: HTTPConnection) -> AsyncGenerator[AsyncSes
 
 async def _sync_tenant_session(connection: HTTPConnection) -> AsyncGenerator[Session]:
     async with resolved(connection) as (runtime, _), runtime.session() as session:
+        # Its connection is waited for here, on the loop. FastAPI validates a sync route's answer in
+        # a thread as well: if all threads waited for a connection, whoever has one could not end.
+        await session.connection()
         yield session.sync_session
 
 

@@ -93,17 +93,18 @@ class Runtime:
             if self._isolation is None:
                 self._refuse_unsafe_configuration()
                 isolation = self._make_isolation()
+                if self.config.database.admin_url is not None:
+                    self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
                 try:
                     await isolation.start()
                     self._registry = await self._make_registry(isolation)
+                    self._isolation = isolation
+                    for prepare in self._prepare:
+                        await prepare()
                 except BaseException:
+                    self._isolation = None
                     await isolation.stop()
                     raise
-                if self.config.database.admin_url is not None:
-                    self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
-                self._isolation = isolation
-                for prepare in self._prepare:
-                    await prepare()
 
     def when_started(self, prepare: Callable[[], Awaitable[object]]) -> None:
         """Call `prepare` at each start, before the first request; what it raises ends the start."""
@@ -281,6 +282,7 @@ class Runtime:
             engine,
             setting=self.config.multitenancy.setting,
             timeout=self.config.database.pool_timeout,
+            owned=self._given_engine is None,
         )
 
     async def _make_registry(self, isolation: Isolation) -> Registry | None:

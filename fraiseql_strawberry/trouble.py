@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from asyncpg import exceptions as postgres
+from sqlalchemy import Dialect, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .errors import ServiceUnavailable, TenancyError, TenantBusy
 
-__all__ = ["is_cut", "translate", "translated"]
+__all__ = ["is_cut", "translate", "translate_connects", "translated"]
 
 _CUT = (
     postgres.PostgresConnectionError,
@@ -23,8 +26,6 @@ _UNREACHABLE = (
     postgres.CannotConnectNowError,
     postgres.InvalidAuthorizationSpecificationError,
     postgres.InvalidCatalogNameError,
-    OSError,
-    TimeoutError,
 )
 _BUSY = (postgres.TooManyConnectionsError, postgres.QueryCanceledError)
 
@@ -68,6 +69,27 @@ def translated() -> Generator[None]:
         if known is None:
             raise
         raise known from error
+
+
+def translate_connects(engine: AsyncEngine) -> None:
+    """Let the engine raise the client's error where PostgreSQL cannot be reached.
+
+    Only while it connects: an `OSError` of the application's own code (a `PermissionError` is
+    one) says nothing of the database.
+
+    Args:
+        engine: The engine, whoever made it.
+    """
+    event.listen(engine.sync_engine, "do_connect", _connect)
+
+
+def _connect(dialect: Dialect, record: object, args: Any, options: Any) -> Any:
+    try:
+        return dialect.connect(*args, **options)
+    except OSError as error:  # TimeoutError is one as well
+        raise ServiceUnavailable(
+            hint=f"the database cannot be reached: {type(error).__name__}"
+        ) from error
 
 
 def _driver_error(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..config import redact_url
-from ..errors import SetupError, TenancyError
+from ..errors import BadUserInput, SetupError, TenancyError
 
 __all__ = ["FAILED", "MISTAKEN", "CommandFailed", "Commands", "code_of", "redacted"]
 
@@ -21,8 +21,6 @@ MISTAKEN = 2
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 
-Expected = SetupError | TenancyError | OSError
-
 
 class CommandFailed(TenancyError):
     """The command was right, and its work failed."""
@@ -30,7 +28,7 @@ class CommandFailed(TenancyError):
 
 def code_of(error: BaseException) -> int:
     """The exit code that an expected error means."""
-    return MISTAKEN if isinstance(error, SetupError) else FAILED
+    return MISTAKEN if isinstance(error, (SetupError, BadUserInput)) else FAILED
 
 
 def redacted(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -42,7 +43,6 @@ def init(
 
     There is no secret in the files: passwords and keys stay in the environment.
     """
-    assert strategy in get_args(Strategy)
     folder = output_dir.resolve()
     project = name or folder.name or "service"
     names = Names(
@@ -54,7 +54,7 @@ def init(
     there = [file for file in files if (folder / file).exists()]
     if there and not force:
         raise SetupError(
-            f"{', '.join(there)} exists already: choose another --output-dir, "
+            f"there is already {' and '.join(there)}: choose another --output-dir, "
             "or overwrite with --force"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def _next_steps(files: dict[str, str], folder: Path, names: Names) -> list[tuple
     database, role, migrator = names.database, names.role, names.migrator
     steps = [
         ("Create the database, as a superuser:", f"createdb {database}"),
-        ("Create the roles:", f"psql -d {database} -f {folder / 'roles.sql'}"),
+        ("Create the roles:", f"psql -d {database} -f {_quoted(folder / 'roles.sql')}"),
         (
             "Give them passwords (psql sends them hashed):",
             f"psql -d {database} -c '\\password {role}' -c '\\password {migrator}'",
@@ -86,7 +86,7 @@ def _next_steps(files: dict[str, str], folder: Path, names: Names) -> list[tuple
         steps.append(
             (
                 "Make its table your own, then run it as the migrator:",
-                f"psql -U {migrator} -d {database} -f {folder / 'row_level_security.sql'}",
+                f"psql -U {migrator} -d {database} -f {_quoted(folder / 'row_level_security.sql')}",
             )
         )
     return [
@@ -98,6 +98,10 @@ def _next_steps(files: dict[str, str], folder: Path, names: Names) -> list[tuple
         ("And how tokens are signed:", 'export JWT_SECRET="$(openssl rand -base64 48)"'),
         ("Serve a module of decorated fields:", "fraiseql-strawberry serve your_module"),
     ]
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _database_of(project: str) -> str:

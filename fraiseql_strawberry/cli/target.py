@@ -89,16 +89,20 @@ def _import(name: str) -> ModuleType:
         missing = error.__cause__
         if not isinstance(missing, ModuleNotFoundError) or not _is_part(missing.name, name):
             raise
-        known = [module.name for module in pkgutil.iter_modules([here])]
-        near = _nearest(name.partition(".")[0], known) if missing.name == name else ""
-        raise SetupError(
-            f"there is no module {missing.name!r} (looked in {here} first){near}"
-        ) from error
+        raise SetupError(_no_module(missing.name or name, here)) from error
 
 
 def _is_part(missing: str | None, name: str) -> bool:
     """Whether what is missing is the module itself or a package around it."""
     return missing is not None and f"{name}.".startswith(f"{missing}.")
+
+
+def _no_module(name: str, here: str) -> str:
+    package, _, last = name.rpartition(".")
+    inside = getattr(sys.modules.get(package), "__path__", None) if package else [here]
+    known = [module.name for module in pkgutil.iter_modules(inside)] if inside else []
+    where = f"in the package {package}" if package else f"in {here} or on Python's path"
+    return f"there is no module {last!r} {where}{_nearest(last, known)}"
 
 
 def _explained(run: Callable[[], T], failed: str) -> T:

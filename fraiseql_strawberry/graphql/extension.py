@@ -147,6 +147,9 @@ class TenancyExtension(SchemaExtension):
         lane = lane_of(self._served)
         if lane is None or facts.type != "query" or operation.query is None:
             return Aside("off" if lane is None else facts.type)
+        if self._served.catalog is None:
+            # Reading it is a statement, and none is sent before the guards have answered.
+            return Aside("starting")
         request = context.get("request")
         answer = await lane.answer(
             GraphQLRequest(
@@ -184,8 +187,12 @@ class TenancyExtension(SchemaExtension):
         outcome = Outcome(200, tuple(error.formatted for error in public_errors(errors)))
         try:
             await around.leave(outcome)
-        except TenancyError as error:
-            operation.result = refused(error)
+        except Exception as error:
+            if operation.result is None:
+                raise
+            # Strawberry answers with this object, so it is changed, not replaced.
+            operation.result.data = None
+            operation.result.errors = [GraphQLError("", original_error=error)]
 
     def _observe(self, facts: OperationFacts, aside: Aside, started: float) -> None:
         runtime = self._served.runtime

@@ -50,12 +50,14 @@ class Front:
 
     async def answer(self, asgi: Scope, body: bytes, send: Send) -> bool:
         """Answer a request if the lane can; nothing has been sent where this returns False."""
+        scope = scope_of(asgi)
         media_type = _media_type(asgi["headers"])
         request = None if media_type is None else request_of(asgi, body)
         if request is None:
+            scope.aside = Aside("request")
             return False
         try:
-            text = await self.data(asgi, scope_of(asgi), request)
+            text = await self.data(asgi, scope, request)
         except TenancyError as error:
             await (await answer_error(Request(asgi), error))(asgi, _no_body, send)
             return True
@@ -78,7 +80,12 @@ class Front:
             TenancyError: When a guard refuses the request.
         """
         await self._runtime.resolve(scope, asgi["headers"])
-        answer = await self._lane.answer(request, scope, asgi)
+        try:
+            answer = await self._lane.answer(request, scope, asgi)
+        except TenancyError:
+            raise
+        except Exception as error:  # a middleware's or the database's: masked, and logged
+            raise TenancyError from error
         if isinstance(answer, Aside):
             scope.aside = answer
             return None

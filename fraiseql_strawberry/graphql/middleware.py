@@ -107,7 +107,7 @@ async def run_middleware(
             served.append(await endpoint())
             return served[0]
         result = chain[index](request, lambda _request: call(index + 1))
-        if inspect.isawaitable(result):
+        while inspect.isawaitable(result):  # an async one may return next(request) as it is
             result = await result
         return result
 

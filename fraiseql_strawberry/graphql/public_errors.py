@@ -26,7 +26,7 @@ class Refused(ExecutionResult):
 
 def refused(error: TenancyError) -> Refused:
     """The result that says why nothing was executed."""
-    return Refused([_published(error, None)], error)
+    return Refused([_public(GraphQLError(error.message, original_error=error))], error)
 
 
 def public_errors(errors: list[GraphQLError]) -> list[GraphQLError]:
@@ -50,7 +50,8 @@ def _public(error: GraphQLError) -> GraphQLError:
         # GraphQL's own words: a syntax or validation error, or a null where none may be.
         return coded(error, "INTERNAL_SERVER_ERROR" if error.path else BadUserInput.code)
     if isinstance(original, GraphQLError):
-        return error  # raised by the application, for its client to read
+        # Raised by the application, for its client to read; or a variable that does not fit.
+        return error if error.path else coded(error, BadUserInput.code)
     known = original if isinstance(original, TenancyError) else translate(original)
     if known is None and isinstance(original, PermissionError):
         known = Forbidden()
@@ -63,12 +64,12 @@ def _public(error: GraphQLError) -> GraphQLError:
     return _published(TenancyError(extensions={"id": reference}), error)
 
 
-def _published(known: TenancyError, error: GraphQLError | None) -> GraphQLError:
+def _published(known: TenancyError, error: GraphQLError) -> GraphQLError:
     return GraphQLError(
         known.message,
-        nodes=error.nodes if error else None,
-        source=error.source if error else None,
-        positions=error.positions if error else None,
-        path=error.path if error else None,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
         extensions=known.extensions,
     )

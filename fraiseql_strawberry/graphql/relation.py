@@ -47,7 +47,7 @@ class RelationField(StrawberryField):
     """A Strawberry field that knows its `Relation` (kept in `metadata`, which copies keep)."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**options)  # pyright: ignore[reportUnknownMemberType]
         # Related rows are read, never given: `Post(id=…, title=…)` stays a complete constructor.
         self.init = self.compare = self.repr = False
 

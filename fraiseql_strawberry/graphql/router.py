@@ -18,11 +18,12 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
 from ..errors import BadUserInput, TenancyError
-from ..fastapi import answer_error
+from ..fastapi import answer_error, scope_of
 from ..runtime import Runtime
 from . import graphiql
 from .body import read_body, replay
 from .context_getter import tenant_context_getter
+from .door import learn
 from .fast_lane import lane_of
 from .front import Front, nothing_in_front, overrides_nothing, request_of
 from .public_errors import Refused, public_errors
@@ -63,21 +64,30 @@ class _Route(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI; the body is read here, so that no more than the limit is ever read."""
+        body = b""
         if scope["method"] == "POST":
-            try:
-                body = await read_body(scope, receive, self.max_body_bytes)
-            except TenancyError as error:
-                response = await answer_error(Request(scope), error)
-                await response(scope, receive, send)
+            read = await self.read(scope, receive, send)
+            if read is None:
                 return
-            receive = replay(body, receive)
-        else:
-            body = b""
-        front = self.front
-        if front is not None and self._may_go_in_front(scope["app"]):
-            if await front.answer(scope, body, send):
+            body, receive = read, replay(read, receive)
+        if self.front is not None and self._may_go_in_front(scope["app"]):
+            if scope["method"] == "POST":
+                learn(scope, self)
+            if scope_of(scope).aside is None and await self.answer(scope, body, send):
                 return
         await super().handle(scope, receive, send)
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> bytes | None:
+        """The body; None when it was too large, and the client has been told so."""
+        try:
+            return await read_body(scope, receive, self.max_body_bytes)
+        except TenancyError as error:
+            await (await answer_error(Request(scope), error))(scope, receive, send)
+            return None
+
+    async def answer(self, scope: Scope, body: bytes, send: Send) -> bool:
+        """Answer by the fast lane, or return False and send nothing."""
+        return self.front is not None and await self.front.answer(scope, body, send)
 
     def _may_go_in_front(self, app: Any) -> bool:
         if app.dependency_overrides:
@@ -186,10 +196,9 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
     def decode_json(self, data: str | bytes) -> Any:
         """JSON into a request, or a clear refusal (deep nesting and huge numbers included)."""
         try:
-            decoded = json.loads(data)
+            return json.loads(data, parse_constant=_no_json)
         except (ValueError, RecursionError) as error:
             raise HTTPException(400, "The body is not readable as JSON") from error
-        return decoded
 
     async def parse_http_body(self, request: Any) -> Any:
         """Read the request; what is not a GraphQL request is refused before Strawberry sees it."""
@@ -215,7 +224,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         response = super().create_response(response_data, sub_response)
         code = _request_code(response_data)
         if code is not None:
-            response.status_code = _REQUEST_CODES[code]
+            response.status_code = _REQUEST_CODES.get(code, TenancyError.status)
             if code in _RETRY_AFTER:
                 response.headers["Retry-After"] = _RETRY_AFTER[code]
             if code == "UNAUTHORIZED":
@@ -228,6 +237,10 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         response.headers["Vary"] = (
             f"Authorization, {self.tenancy.config.multitenancy.tenant_header}"
         )
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON (RFC 8259, section 6)")
 
 
 def _check_request(item: object) -> None:
@@ -252,4 +265,6 @@ def _request_code(body: Any) -> str | None:
         return None
     error = body["errors"][0]
     code = error.get("extensions", {}).get("code") if isinstance(error, dict) else None
+    if code == TenancyError.code and "data" not in body:
+        return code
     return code if code in _REQUEST_CODES else None

@@ -46,11 +46,12 @@ class ReadConnections:
 
     def __init__(self, engine: AsyncEngine, *, timeout: float) -> None:
         pool = engine.pool
-        self._pool: Any = pool
+        self._engine = engine
         self._limit = pool.size() if isinstance(pool, QueuePool) else _UNPOOLED_LIMIT
         self._timeout = timeout
         self._taken = 0
         self._waiting: deque[asyncio.Future[_Held | None]] = deque()
+        self._discarding: set[asyncio.Task[None]] = set()
 
     async def fetchmany(self, statement: str, parameters: list[tuple[Any, ...]]) -> list[Any]:
         """Run a statement once per tuple of parameters, all of it one implicit transaction.
@@ -69,6 +70,11 @@ class ReadConnections:
             raise
         self._release(held)
         return rows
+
+    async def close(self) -> None:
+        """Wait until the connections of cancelled reads are closed."""
+        if self._discarding:
+            await asyncio.wait(self._discarding)
 
     async def _acquire(self) -> _Held:
         if self._taken < self._limit:
@@ -90,7 +96,7 @@ class ReadConnections:
 
     async def _check_out(self) -> _Held:
         try:
-            return _Held(await greenlet_spawn(self._pool.connect))
+            return _Held(await greenlet_spawn(self._engine.pool.connect))
         except BaseException:
             self._release(None)
             raise
@@ -116,15 +122,24 @@ class ReadConnections:
             # What cut this one has cut the others: the pool replaces them all, as it does for
             # an engine's own connections.
             held.driver.terminate()
-            self._pool._invalidate(held.fairy, error)  # pyright: ignore[reportPrivateUsage]
-        elif not isinstance(error, Exception):
-            held.driver.terminate()
-            held.fairy.invalidate(error)
-        else:
+            self._engine.pool._invalidate(held.fairy, error)  # pyright: ignore[reportPrivateUsage]
+            held.fairy.close()
+            self._release(None)
+        elif isinstance(error, Exception):
             self._release(held)
-            return
-        held.fairy.close()
-        self._release(None)
+        else:
+            # Cancelled: asyncpg is sending a cancel request, which may hit the next statement on
+            # this connection. It is closed when that is over, and its place is free then.
+            task = asyncio.get_running_loop().create_task(self._discard(held))
+            self._discarding.add(task)
+            task.add_done_callback(self._discarding.discard)
+
+    async def _discard(self, held: _Held) -> None:
+        try:
+            await greenlet_spawn(held.fairy.invalidate)
+        finally:
+            held.fairy.close()
+            self._release(None)
 
 
 def _give_up(turn: asyncio.Future[_Held | None]) -> None:

@@ -23,7 +23,7 @@ __all__ = [
     "source_names",
 ]
 
-CATALOG_SQL = files(__package__).joinpath("catalog.sql").read_text("utf-8")
+CATALOG_SQL = files("fraiseql_strawberry.sql").joinpath("catalog.sql").read_text("utf-8")
 """Reads the catalog; its one argument is `source_names(…)`."""
 
 
@@ -90,7 +90,7 @@ class SourceColumns:
 
     @property
     def document(self) -> str | None:
-        """The `data jsonb` of FraiseQL's `id + data` sources: its keys stand for missing columns."""
+        """The `data jsonb` of `id + data` sources, whose keys stand for missing columns."""
         data = self.columns.get("data")
         return "data" if data and data.type.name == "jsonb" and not data.type.array else None
 
@@ -132,6 +132,6 @@ class Catalog:
             near = get_close_matches(source.name, [known.name for known in self.sources], 1)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             raise SchemaError(
-                f'the database has no view or table "{source}" that the application role can see{hint}'
+                f'the application role finds no view or table "{source}" in the database{hint}'
             )
         return columns

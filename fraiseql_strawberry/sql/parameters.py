@@ -170,7 +170,7 @@ def _numeric(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise ValueError("not a number")
     number = Decimal(repr(value) if isinstance(value, float) else value)
-    if number.is_finite() and abs(number.adjusted()) > _MAX_EXPONENT or number.is_snan():
+    if (number.is_finite() and abs(number.adjusted()) > _MAX_EXPONENT) or number.is_snan():
         raise ValueError("beyond the range of numeric")
     return number
 

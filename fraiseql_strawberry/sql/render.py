@@ -77,7 +77,7 @@ class _Writer:
 
     def operation(self, roots: tuple[Constant | Nested, ...]) -> str:
         columns = ", ".join(self._field(root, "") for root in roots)
-        return f"SELECT row_to_json(d) FROM (SELECT {columns}) AS d"
+        return f"SELECT row_to_json(t$) FROM (SELECT {columns}) AS t$"
 
     def keyed(self, keys: Keys, roots: tuple[Constant | Nested, ...]) -> str:
         """One JSON array with the value of the one root for each key, in the order of the keys."""
@@ -95,14 +95,19 @@ class _Writer:
         )
 
     def _alias(self) -> str:
+        # A name that no response key can have: in SELECT t2 FROM (SELECT … AS t2) AS t2 it would
+        # be the column.
         self._aliases += 1
-        return f"t{self._aliases}"
+        return f"t${self._aliases}"
 
     def _field(self, field: Field, alias: str) -> str:
         match field:
             case Value():
                 value = output(
-                    field.scalar, _column(field.column, alias), field.column.type, marked=self._marked
+                    field.scalar,
+                    _column(field.column, alias),
+                    field.column.type,
+                    marked=self._marked,
                 )
             case Constant():
                 value = literal(field.text)

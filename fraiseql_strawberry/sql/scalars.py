@@ -12,7 +12,16 @@ from dataclasses import dataclass
 
 from .catalog import ColumnType
 
-__all__ = ["MARKER", "Scalar", "document_type", "fits", "literal", "members_stored", "output", "stored_as"]
+__all__ = [
+    "MARKER",
+    "Scalar",
+    "document_type",
+    "fits",
+    "literal",
+    "members_stored",
+    "output",
+    "stored_as",
+]
 
 MARKER = "\x00"
 _MARKER_SQL = "'\"\\u0000\"'::json"
@@ -83,7 +92,10 @@ def document_type(scalar: Scalar | None) -> ColumnType:
     """The type that a key of a `data jsonb` document is cast to, which has no type of its own."""
     if scalar is None:
         return ColumnType("text")
-    return ColumnType(_DOCUMENT_TYPES.get(scalar.kind, "text"), array=scalar.depth > 0)
+    name = _DOCUMENT_TYPES.get(scalar.kind, "text")
+    if scalar.kind == "enum" and all(isinstance(value, int) for _, _, value in scalar.members):
+        name = "int8"
+    return ColumnType(name, array=scalar.depth > 0)
 
 
 def stored_as(scalar: Scalar, type_: ColumnType) -> dict[object, str] | None:
@@ -115,7 +127,7 @@ def members_stored(scalar: Scalar, type_: ColumnType) -> dict[object, object]:
 
 def fits(scalar: Scalar, type_: ColumnType) -> bool:
     """Whether a column of that type holds such values."""
-    if scalar.kind == "json" and scalar.depth == 0:
+    if scalar.kind == "json" and (scalar.depth == 0 or type_.name in ("json", "jsonb")):
         return True
     if (scalar.depth > 0) != type_.array:
         return False

@@ -76,7 +76,8 @@ def _is_early(text: str) -> bool:
 
 
 _INTERVAL = re.compile(
-    r"(?:(?P<years>[+-]?\d+) years? ?)?(?:(?P<months>[+-]?\d+) mons? ?)?(?:(?P<days>[+-]?\d+) days? ?)?"
+    r"(?:(?P<years>[+-]?\d+) years? ?)?(?:(?P<months>[+-]?\d+) mons? ?)?"
+    r"(?:(?P<days>[+-]?\d+) days? ?)?"
     r"(?:(?P<sign>[+-])?(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d)(?:\.(?P<fraction>\d{1,6}))?)?"
 )
 
@@ -86,7 +87,11 @@ def parse_interval(text: str) -> timedelta:
     found = _INTERVAL.fullmatch(text)
     if found is None:
         raise ValueError(f"not an interval of PostgreSQL's default style: {text!r}")
-    part = {name: int(value or 0) for name, value in found.groupdict().items() if name not in ("sign", "fraction")}
+    part = {
+        name: int(value or 0)
+        for name, value in found.groupdict().items()
+        if name not in ("sign", "fraction")
+    }
     clock = timedelta(
         hours=part["hours"],
         minutes=part["minutes"],

@@ -146,7 +146,6 @@ async def tenancy(blog: Urls, make_tenancy: MakeTenancy, fast_lane: bool) -> Ten
     """The blog's tenancy; the application starts it."""
     return make_tenancy(
         blog,
-        env={"ADMIN_DATABASE_URL": blog.admin_url},
         multitenancy={"tenants_table": "fraiseql.tenants"},
         graphql={"fast_lane": fast_lane},
     )

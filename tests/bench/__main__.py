@@ -17,19 +17,21 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 import uvloop  # noqa: E402
 from contestants import CONTESTANTS, PGBENCH, Service, Unavailable, running  # noqa: E402
-from fraiseql_strawberry.auth import mint_token  # noqa: E402
-from fraiseql_strawberry.errors import SetupError  # noqa: E402
 from growth import measure_growth  # noqa: E402
 from kinds import KINDS, tokens  # noqa: E402
 from load import LoadError  # noqa: E402
 from machine import Layout  # noqa: E402
-from measure import CONNECTIONS, Track  # noqa: E402
+from measure import Track  # noqa: E402
 from memory import measure_memory  # noqa: E402
 from pgbench import PgBench  # noqa: E402
 from plot import draw_cost, draw_growth  # noqa: E402
 from postgres import Postgres, opened  # noqa: E402
 from results import Results, about_machine  # noqa: E402
 from tables import markdown, text, write_into  # noqa: E402
+from terminal import say, show  # noqa: E402
+
+from fraiseql_strawberry.auth import mint_token  # noqa: E402
+from fraiseql_strawberry.errors import SetupError  # noqa: E402
 
 POOL = 10  # database connections of each contestant
 DOCS = Path(__file__).parents[2] / "docs" / "explanation"
@@ -46,8 +48,7 @@ def main() -> int:
     try:
         report(uvloop.run(run(options, layout)), options)
     except (SetupError, LoadError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         return 130
     return 0
@@ -67,16 +68,17 @@ def read_options() -> argparse.Namespace:
     add("--seconds", type=float, default=2.0, help="of each measurement")
     add("--rounds", type=int, default=5)
     add("--quick", action="store_true", help="a smoke run: do not trust its numbers")
-    add("--no-growth", action="store_true", help="leave rows × levels out")
+    add("--no-growth", action="store_true", help="leave rows by levels out")
     add("--no-memory", action="store_true", help="leave the distinct documents out")
     add("--json", type=Path, metavar="FILE", help="write the results there")
     add("--from-json", type=Path, metavar="FILE", help="measure nothing, show these results")
     add("--docs", action="store_true", help=f"write charts and tables into {DOCS.name}/")
     add("--pg-bin", type=Path, metavar="DIR", help="where pgbench is")
     add("--cache", type=Path, metavar="DIR", default=default_cache(), help="default: %(default)s")
+    add("--connections", type=int, default=32, help="of the load generator")
     options = parser.parse_args()
     if options.quick:
-        options.seconds, options.rounds = 0.3, 1
+        options.seconds, options.rounds, options.connections = 0.3, 1, 8
     return options
 
 
@@ -104,18 +106,18 @@ async def run(options: argparse.Namespace, layout: Layout) -> Results:
     secret = secrets.token_urlsafe(48)
     token = tokens(secret, mint_token)
     async with AsyncExitStack() as stack:
-        postgres = await stack.enter_async_context(opened(options.cache, layout, say))
+        postgres = await stack.enter_async_context(opened(options.cache, layout))
         results.about |= {
             "postgresql": postgres.version,
             "layout": str(layout),
             "rounds": options.rounds,
             "seconds": options.seconds,
-            "connections": CONNECTIONS,
+            "connections": options.connections,
             "pool": POOL,
         }
         say(f"PostgreSQL {postgres.version}; {layout}")
         services, pgbench = await start(stack, options, layout, postgres, secret, results)
-        track = Track(postgres, services, pgbench, token, say)
+        track = Track(postgres, services, pgbench, token, options.connections)
         for name in options.kinds:
             say(f"measuring: {KINDS[name].title}")
             results.measurements += await track.run(
@@ -123,10 +125,16 @@ async def run(options: argparse.Namespace, layout: Layout) -> Results:
             )
         if not options.no_growth:
             say("measuring: rows and levels")
-            results.growth = await measure_growth(services, postgres, token, options.seconds / 2)
+            results.growth = await measure_growth(
+                services,
+                postgres,
+                token,
+                seconds=options.seconds / 2,
+                largest=100 if options.quick else 1000,
+            )
         if not options.no_memory:
             say("measuring: memory over distinct documents")
-            documents = 1_000 if options.quick else 10_000
+            documents = 400 if options.quick else 10_000
             results.memory = await measure_memory(services, postgres, token, documents)
     return results
 
@@ -162,18 +170,13 @@ async def start(
 
 def report(results: Results, options: argparse.Namespace) -> None:
     """Print the tables, and write the files that were asked for."""
-    print(f"\n{text(results)}")
+    show(f"\n{text(results)}")
     if options.json:
         results.write(options.json)
     if options.docs:
         draw_cost(results, DOCS / "bench.svg")
         draw_growth(results, DOCS / "bench-growth.svg")
         write_into(DOCS / "performance.md", markdown(results))
-
-
-def say(line: str) -> None:
-    """Print at once, for whoever reads through a pipe."""
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

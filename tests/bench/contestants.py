@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from machine import Layout, pinned
+from terminal import say
 
 __all__ = ["CONTESTANTS", "PGBENCH", "Contestant", "Service", "Unavailable"]
 
@@ -97,10 +98,7 @@ async def running(
         command = [str(folder / ".bin" / "node"), str(_HERE / "apps" / "postgraphile.cjs")]
         production = {"NODE_ENV": "production", "GRAPHILE_ENV": "production"}
         environment |= {"NODE_PATH": str(folder), **production}
-    with pinned(layout.server):
-        process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+    process = _spawn(command, environment, layout)
     try:
         yield Service(process.pid, await _port_of(process))
     finally:
@@ -113,6 +111,15 @@ async def running(
             process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+def _spawn(
+    command: list[str], environment: dict[str, str], layout: Layout
+) -> subprocess.Popen[bytes]:
+    with pinned(layout.server):
+        return subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
 
 async def _port_of(process: subprocess.Popen[bytes]) -> int:
@@ -138,7 +145,7 @@ def _install_postgraphile(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise Unavailable("npm is not installed, so PostGraphile cannot be")
-    print(f"installing {' and '.join(_NPM_PACKAGES)} into {folder} (once)", flush=True)
+    say(f"installing {' and '.join(_NPM_PACKAGES)} into {folder} (once)")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_text('{"private": true}\n')
     command = [npm, "install", "--no-fund", "--no-audit", "--loglevel=error", *_NPM_PACKAGES]

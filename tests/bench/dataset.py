@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import asyncpg
+from terminal import say
 
 from example_app import database
 from example_app.urls import Urls, locate
@@ -35,9 +36,10 @@ _DATABASE = "fraiseql_bench"
 _COMMENTS_PER_POST = 3
 _LOADED = datetime(2026, 1, 1, tzinfo=UTC)
 _WORDS = (
-    "tenant policy index query statement parser planner commit rollback snapshot tuple page "
-    "buffer cursor schema column trigger sequence vacuum replica shard checkpoint latch relation"
-).split()
+    *("tenant", "policy", "index", "query", "statement", "parser", "planner", "commit"),
+    *("rollback", "snapshot", "tuple", "page", "buffer", "cursor", "schema", "column"),
+    *("trigger", "sequence", "vacuum", "replica", "shard", "checkpoint", "latch", "relation"),
+)
 
 
 class Size(NamedTuple):
@@ -97,12 +99,11 @@ def uuid_text(name: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-async def prepare(admin_url: str, say: Callable[[str], object]) -> Urls:
+async def prepare(admin_url: str) -> Urls:
     """Make sure that the rows are there; made anew when this file or the blog's SQL changed.
 
     Args:
         admin_url: A superuser of the server.
-        say: Is told what takes time.
     """
     urls = locate(admin_url, _DATABASE)
     if await _mark_of(urls) == _mark():

@@ -47,11 +47,14 @@ async def measure_growth(
     services: dict[str, Service],
     postgres: Postgres,
     token: Callable[[Tenant, int], str],
+    *,
     seconds: float,
+    largest: int,
 ) -> list[Point]:
-    """Measure every number of rows with every number of levels."""
+    """Measure every number of rows, up to the largest, with every number of levels."""
     found: list[Point] = []
-    for (levels, fields), rows in itertools.product(LEVELS.items(), ROWS):
+    counts = [rows for rows in ROWS if rows <= largest]
+    for (levels, fields), rows in itertools.product(LEVELS.items(), counts):
         document = f"{{ posts(limit: {rows}) {{ {fields} }} }}"
         chance = random.Random(document)
         requests = [

@@ -24,6 +24,7 @@ _REPEATED = 4_000  # the same for kinds whose document is always the same
 DOCUMENTS = {
     "rows20": "{ posts(limit: 20) { id title content createdAt } }",
     "by_id": '{ post(id: "ID") { id title content createdAt } }',
+    "by_variable": "query Post($id: UUID!) { post(id: $id) { id title content createdAt } }",
     "relations": (
         "{ posts(limit: 20) { id title author { name } "
         "comments(limit: 3) { content author { name } } } }"
@@ -41,22 +42,23 @@ DOCUMENTS = {
     ),
 }
 
-_ORDER = "orderBy: [CREATED_AT_DESC, ROW_ID_ASC]"
+_LIST = "posts: allPostsList(orderBy: [CREATED_AT_DESC, ROW_ID_ASC]"
+_FIELDS = "id: rowId title content createdAt"
 _POSTGRAPHILE = {
-    "rows20": f"{{ posts: allPostsList(first: 20, {_ORDER}) {{ id: rowId title content createdAt }} }}",
-    "by_id": '{ post: postByRowId(rowId: "ID") { id: rowId title content createdAt } }',
+    "rows20": f"{{ {_LIST}, first: 20) {{ {_FIELDS} }} }}",
+    "by_id": f'{{ post: postByRowId(rowId: "ID") {{ {_FIELDS} }} }}',
+    "by_variable": f"query Post($id: UUID!) {{ post: postByRowId(rowId: $id) {{ {_FIELDS} }} }}",
     "relations": (
-        f"{{ posts: allPostsList(first: 20, {_ORDER}) {{ id: rowId title author {{ name }} "
+        f"{{ {_LIST}, first: 20) {{ id: rowId title author {{ name }} "
         "comments: commentsList(first: 3, orderBy: [CREATED_AT_ASC, ROW_ID_ASC]) "
         "{ content author { name } } } }"
     ),
-    "rows500": f"{{ posts: allPostsList(first: 500, {_ORDER}) {{ id: rowId title content createdAt }} }}",
+    "rows500": f"{{ {_LIST}, first: 500) {{ {_FIELDS} }} }}",
     "page": (
-        "query Page($limit: Int!, $offset: Int!) { posts: allPostsList("
-        f"condition: {{published: true}}, first: $limit, offset: $offset, {_ORDER}) "
-        "{ id: rowId title published createdAt } }"
+        f"query Page($limit: Int!, $offset: Int!) {{ {_LIST}, condition: {{published: true}}, "
+        "first: $limit, offset: $offset) { id: rowId title published createdAt } }"
     ),
-    "mixed": f"{{ viewer posts: allPostsList(first: 20, {_ORDER}) {{ id: rowId title createdAt }} }}",
+    "mixed": f"{{ viewer {_LIST}, first: 20) {{ id: rowId title createdAt }} }}",
     "create": (
         'mutation { createPost(input: {post: {userId: "USER", title: "TITLE", '
         'content: "Written by the bench."}}) { post { id: rowId title author { name } } } }'
@@ -90,7 +92,7 @@ class Kind:
         document: Which of the documents; empty for the REST route.
         sql: The SQL file that pgbench runs.
         pgbench: pgbench's expression for a `:name` in that file.
-        variables: Draws the variables of one request.
+        variables: Draws the variables of one request to a tenant.
         writes: Whether it changes rows.
     """
 
@@ -100,7 +102,7 @@ class Kind:
     document: str
     sql: str
     pgbench: dict[str, str]
-    variables: Callable[[random.Random], dict[str, Any]] | None = None
+    variables: Callable[[random.Random, Tenant], dict[str, Any]] | None = None
     writes: bool = False
 
     @property
@@ -131,12 +133,16 @@ class Kind:
             text = text.replace("TITLE", f"Draft {number}").replace("USER", tenant.user(user))
         body: dict[str, Any] = {"query": text}
         if self.variables is not None:
-            body["variables"] = self.variables(chance)
+            body["variables"] = self.variables(chance, tenant)
         return Request(tenant, user, body)
 
 
-def _page(chance: random.Random) -> dict[str, Any]:
+def _page(chance: random.Random, _: Tenant) -> dict[str, Any]:
     return {"limit": 20, "offset": 20 * chance.randrange(10)}
+
+
+def _post(chance: random.Random, tenant: Tenant) -> dict[str, Any]:
+    return {"id": tenant.post(chance.randint(1, tenant.size.posts))}
 
 
 _ROWS20 = {"limit": "20"}
@@ -146,7 +152,8 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("rows20", "20 rows", "small", "rows20", "posts", _ROWS20),
-        Kind("by_id", "one row by id", "small", "by_id", "post", {}),
+        Kind("by_id", "one row by id, inline", "small", "by_id", "post", {}),
+        Kind("by_variable", "one row by variable", "small", "by_variable", "post", {}, _post),
         Kind("relations", "two levels of relations", "small", "relations", "relations", _ROWS20),
         Kind("rows500", "500 rows", "small", "rows500", "posts", {"limit": "500"}),
         Kind("page", "a filtered, ordered page", "small", "page", "page", _PAGE, _page),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import cast
+from typing import Self, cast
 
 __all__ = ["Load", "LoadError", "Outcome"]
 
@@ -56,7 +56,7 @@ class Load:
         self._count = connections
         self._clients: list[_Client] = []
 
-    async def __aenter__(self) -> Load:
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         for _ in range(self._count):
             _, client = await loop.create_connection(_Client, "127.0.0.1", self._port)
@@ -78,9 +78,7 @@ class Load:
         latencies: list[float] = []
         started = perf_counter()
         until = started + seconds
-        await asyncio.gather(
-            *(client.run(stream, latencies, until) for client in self._clients)
-        )
+        await asyncio.gather(*(client.run(stream, latencies, until) for client in self._clients))
         return Outcome(latencies, perf_counter() - started)
 
     async def bodies(self, requests: list[bytes]) -> list[bytes]:

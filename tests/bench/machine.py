@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from terminal import say
+
 __all__ = ["Layout", "children", "cpu_seconds", "parent", "pin_all", "pinned", "private_bytes"]
 
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -82,7 +84,7 @@ def pin_all(pid: int, cpus: Iterable[int]) -> None:
         except ProcessLookupError:
             continue
         except PermissionError:
-            print(f"note: process {each} belongs to another user and was not pinned")
+            say(f"process {each} belongs to another user and was not pinned")
             return
 
 

@@ -16,9 +16,8 @@ from pgbench import PgBench
 from postgres import Postgres
 from sameness import check_pgbench, compare, plain
 
-__all__ = ["CONNECTIONS", "Measurement", "Track"]
+__all__ = ["Measurement", "Track"]
 
-CONNECTIONS = 32
 _COMPARED = 5  # requests of each kind whose answers are compared
 
 
@@ -54,7 +53,7 @@ class Track:
         services: The running contestants.
         pgbench: pgbench, where there is one.
         token: Gives the token of a tenant's user.
-        say: Is told what goes on.
+        connections: How many send requests.
     """
 
     def __init__(
@@ -63,13 +62,13 @@ class Track:
         services: dict[str, Service],
         pgbench: PgBench | None,
         token: Callable[[dataset.Tenant, int], str],
-        say: Callable[[str], object],
+        connections: int,
     ) -> None:
         self.postgres = postgres
         self.services = services
         self._pgbench = pgbench
         self._token = token
-        self._say = say
+        self._connections = connections
         self._streams: dict[tuple[str, str], list[bytes]] = {}
 
     async def run(self, kind: Kind, *, rounds: int, seconds: float) -> list[Measurement]:
@@ -112,7 +111,7 @@ class Track:
         await self._clean(kind)
 
     async def _serve(self, kind: Kind, name: str, stream: Iterator[bytes], seconds: float) -> None:
-        async with Load(self.services[name].port, CONNECTIONS) as load:
+        async with Load(self.services[name].port, self._connections) as load:
             await load.run(stream, seconds / 2)
         await self._clean(kind)
 
@@ -120,7 +119,7 @@ class Track:
         self, kind: Kind, name: str, round_: int, stream: Iterator[bytes], seconds: float
     ) -> Measurement:
         service = self.services[name]
-        async with Load(service.port, CONNECTIONS) as load:
+        async with Load(service.port, self._connections) as load:
             await load.run(stream, seconds / 5)
             server, postgres = cpu_seconds(service.pid), self.postgres.cpu_seconds()
             outcome = await load.run(stream, seconds)

@@ -1,33 +1,39 @@
 """The same transactions under pgbench: what PostgreSQL needs when nobody is in between.
 
-`set_config` and the statement go out as a pipeline of prepared statements: one round trip and one
-transaction, as in the floor. A mutation takes the five round trips that pgbench needs for it.
+It stands where the server under test stands, on the same processor. The floor's statement, bound
+twice, goes out as a pipeline: one round trip and one transaction, under generic plans. A mutation
+takes the five round trips that pgbench needs for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from contestants import Unavailable
 from dataset import PLANS, tenants
-from fraiseql_strawberry.embedded import find_binaries
-from fraiseql_strawberry.errors import SetupError
 from kinds import Kind
 from load import LoadError, Outcome
 from machine import Layout, pinned
 from postgres import Postgres
 from statements import pgbench_text
 
+from fraiseql_strawberry.embedded import find_binaries
+from fraiseql_strawberry.errors import SetupError
+
 __all__ = ["PgBench"]
 
 _WARM_SECONDS = 0.7  # connections are opened and statements prepared; also the time to end
-_TENANT = "md5('tenant:' || :tenant)::uuid"
+_BIND = "set_config('app.tenant_id', md5('tenant:' || :tenant)::uuid::text, true)"
+_ENVIRONMENT = {"PGOPTIONS": "-c plan_cache_mode=force_generic_plan"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class PgBench:
     """
 
     program: str
-    url: str
+    url: str = field(repr=False)
     clients: int
     layout: Layout
 
@@ -54,10 +60,8 @@ class PgBench:
             Unavailable: There is none.
         """
         candidates = [folder / "pgbench"] if folder else []
-        try:
+        with suppress(SetupError):  # where PostgreSQL is somebody else's server
             candidates.append(Path(find_binaries().program("pgbench")))
-        except SetupError:
-            pass  # PostgreSQL is somebody else's server; its pgbench may be on the PATH
         on_path = shutil.which("pgbench")
         candidates += [Path(on_path)] if on_path else []
         for candidate in candidates:
@@ -65,25 +69,14 @@ class PgBench:
                 return cls(str(candidate), url, clients, layout)
         raise Unavailable("no pgbench was found: name the folder it is in with --pg-bin")
 
-    async def run(
-        self, kind: Kind, seconds: float, postgres: Postgres
-    ) -> tuple[Outcome, float]:
+    async def run(self, kind: Kind, seconds: float, postgres: Postgres) -> tuple[Outcome, float]:
         """Run a kind; returns what pgbench saw, and PostgreSQL's processor time in that window.
 
         Raises:
             LoadError: pgbench ended with an error, or got nowhere.
         """
         with tempfile.TemporaryDirectory(prefix="fraiseql-bench-") as temporary:
-            script = Path(temporary, "script.sql")
-            script.write_text(script_of(kind))
-            command = [self.program, "--no-vacuum", "--client", str(self.clients), "--jobs", "1"]
-            command += ["--protocol", "prepared", "--file", str(script), "--log"]
-            command += ["--log-prefix", str(Path(temporary, "log"))]
-            command += ["--time", str(round(seconds + 2 * _WARM_SECONDS + 0.5)), self.url]
-            with pinned(self.layout.load):
-                process = subprocess.Popen(
-                    command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-                )
+            process = self._start(kind, seconds, Path(temporary))
             await asyncio.sleep(_WARM_SECONDS)
             began, before = time.time(), postgres.cpu_seconds()
             await asyncio.sleep(seconds)
@@ -96,6 +89,28 @@ class PgBench:
             raise LoadError(f"pgbench finished no transaction of {kind.name} in {seconds} s")
         return Outcome(latencies, ended - began), after - before
 
+    def _start(self, kind: Kind, seconds: float, folder: Path) -> subprocess.Popen[str]:
+        script = folder / "script.sql"
+        script.write_text(script_of(kind))
+        command = [self.program, "--no-vacuum", "--client", str(self.clients), "--jobs", "1"]
+        command += ["--protocol", "prepared", "--file", str(script)]
+        command += ["--log", "--log-prefix", str(folder / "log")]
+        command += ["--time", str(round(seconds + 2 * _WARM_SECONDS + 0.5))]
+        parts = urlsplit(self.url)
+        # Every user of the machine can read the arguments of a process.
+        command += [
+            parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@")).geturl()
+        ]
+        environment = {**os.environ, **_ENVIRONMENT, "PGPASSWORD": unquote(parts.password or "")}
+        with pinned(self.layout.server):
+            return subprocess.Popen(
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+
 
 def script_of(kind: Kind) -> str:
     """The pgbench script of a kind."""
@@ -105,9 +120,9 @@ def script_of(kind: Kind) -> str:
         f"\\set tenant random({numbers[0]}, {numbers[-1]})",
         f"\\set post random(1, {size.posts})",
         f"\\set user random(1, {min(size.users, 10)})",
+        "\\set none 0",
         *(f"\\set {name} {value}" for name, value in kind.pgbench.items()),
     ]
-    bind = f"SELECT set_config('app.tenant_id', {_TENANT}::text, true);"
     values = {
         **{name: f":{name}" for name in kind.pgbench},
         "id": "md5('post:' || :tenant || ':' || :post)::uuid",
@@ -115,12 +130,18 @@ def script_of(kind: Kind) -> str:
         "title": "'Draft ' || :post",
         "content": "'Written by the bench.'",
     }
+    query = pgbench_text(kind.sql, values)
     if kind.writes:
-        insert = pgbench_text("insert_post", values)
         read = pgbench_text("created_post", {"id": ":new_id::uuid"})
-        lines += ["BEGIN;", bind, f"{insert} \\gset new_", f"{read};", "COMMIT;"]
+        lines += ["BEGIN;", f"SELECT {_BIND};", f"{query} \\gset new_", f"{read};", "COMMIT;"]
     else:
-        lines += ["\\startpipeline", bind, f"{pgbench_text(kind.sql, values)};", "\\endpipeline"]
+        # pgbench cannot send NULL: 0 stands for it.
+        both = (
+            f"SELECT CASE WHEN NULLIF(:{which}::text, '0') IS NOT NULL THEN {_BIND} "
+            f"ELSE ({query})::text END;"
+            for which in ("tenant", "none")
+        )
+        lines += ["\\startpipeline", *both, "\\endpipeline"]
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from contestants import CONTESTANTS
-from growth import LEVELS, ROWS
+from growth import LEVELS
 from kinds import KINDS
 from results import Results
 
@@ -71,11 +71,14 @@ def draw_growth(results: Results, file: Path) -> None:
     points = results.growth
     if not points:
         return
+    counts = sorted({point.rows for point in points})
     height, bottom, left = 520, 450, 90
-    across = _Log(ROWS, left + 20, _WIDTH - 150)
+    across = _Log(counts, left + 20, _WIDTH - 150)
     up = _Log([(p.server_cpu + p.postgres_cpu) * 1e3 for p in points], bottom, _TOP)
     parts = [
-        _text(20, 26, "CPU of server and PostgreSQL per request, in ms, by rows (log scales)", "title")
+        _text(
+            20, 26, "CPU of server and PostgreSQL per request, in ms, by rows (log scales)", "title"
+        )
     ]
     names = [name for name in CONTESTANTS if any(p.contestant == name for p in points)]
     parts += _legend(names)
@@ -83,7 +86,7 @@ def draw_growth(results: Results, file: Path) -> None:
         y = up(tick)
         parts.append(f'<path class="grid" d="M{left} {y:.1f}H{_WIDTH - 130}"/>')
         parts.append(_text(left - 10, y + 4, f"{tick:g}", "small", "end"))
-    for rows in ROWS:
+    for rows in counts:
         parts.append(_text(across(rows), bottom + 24, f"{rows:,} rows", "small", "middle"))
     for name in names:
         for levels in LEVELS:
@@ -137,19 +140,16 @@ def _legend(names: Iterable[str]) -> list[str]:
 
 
 def _mark(name: str, x: float, y: float, hint: str) -> str:
-    index = list(CONTESTANTS).index(name)
     shapes = (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"',
-        f'<path d="M{x - 5:.1f} {y + 4:.1f}h10l-5 -9z"',
-        f'<rect x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"',
-        f'<path d="M{x:.1f} {y - 6.5:.1f}l6.5 6.5l-6.5 6.5l-6.5 -6.5z"',
-        f'<path d="M{x - 1.5:.1f} {y - 7:.1f}h3v14h-3z"',
+        f'circle cx="{x:.1f}" cy="{y:.1f}" r="5"',
+        f'path d="M{x - 5:.1f} {y + 4:.1f}h10l-5 -9z"',
+        f'rect x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"',
+        f'path d="M{x:.1f} {y - 6.5:.1f}l6.5 6.5l-6.5 6.5l-6.5 -6.5z"',
+        f'path d="M{x - 1.5:.1f} {y - 7:.1f}h3v14h-3z"',
     )
-    return f'{shapes[index % len(shapes)]} fill="{_COLOURS[name]}"><title>{escape(hint)}</title></{_tag(shapes[index % len(shapes)])}>'
-
-
-def _tag(shape: str) -> str:
-    return shape[1:].partition(" ")[0]
+    shape = shapes[list(CONTESTANTS).index(name) % len(shapes)]
+    tag = shape.partition(" ")[0]
+    return f'<{shape} fill="{_COLOURS[name]}"><title>{escape(hint)}</title></{tag}>'
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import dataset
+from machine import Layout, cpu_seconds, parent, pin_all, private_bytes
+
 from example_app.urls import Urls
 from fraiseql_strawberry.embedded import EmbeddedPostgres, durable_dir, open_server
-from machine import Layout, cpu_seconds, parent, pin_all, private_bytes
 
 __all__ = ["Postgres", "opened"]
 
@@ -47,22 +48,19 @@ class Postgres:
 
 
 @asynccontextmanager
-async def opened(
-    cache: Path, layout: Layout, say: Callable[[str], object]
-) -> AsyncIterator[Postgres]:
+async def opened(cache: Path, layout: Layout) -> AsyncIterator[Postgres]:
     """Start PostgreSQL, pinned, and make sure that the rows are there.
 
     Args:
         cache: The folder whose `postgres` keeps the data.
         layout: Where it is pinned.
-        say: Is told what takes time.
     """
     server = open_server()
     if isinstance(server, EmbeddedPostgres):
         folder = durable_dir(cache / "postgres")
         server = EmbeddedPostgres(folder, settings=_SETTINGS)
     with server:
-        urls = await dataset.prepare(server.admin_url(), say)
+        urls = await dataset.prepare(server.admin_url())
         connection = await asyncpg.connect(urls.admin_url)
         try:
             version, backend, local = await connection.fetchrow(

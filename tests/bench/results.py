@@ -92,7 +92,9 @@ class Results:
     def read(cls, file: Path) -> Results:
         """Read a file that `write` wrote."""
         content = json.loads(file.read_text())
-        measurements = [{k: v for k, v in m.items() if k != "rate"} for m in content["measurements"]]
+        measurements = [
+            {k: v for k, v in m.items() if k != "rate"} for m in content["measurements"]
+        ]
         return cls(
             content["about"],
             content["skipped"],

@@ -81,7 +81,7 @@ def _values(kind: Kind, request: Request) -> dict[str, Any]:
     found: dict[str, Any] = {"published": True, **body.get("variables", {})}
     if "limit" in kind.pgbench:
         found["limit"] = int(kind.pgbench["limit"])
-    id = re.search(r'"([0-9a-f-]{36})"', body.get("query", ""))
-    if id:
-        found["id"] = id[1]
+    inline = re.search(r'"([0-9a-f-]{36})"', body.get("query", ""))
+    if inline:
+        found["id"] = inline[1]
     return found

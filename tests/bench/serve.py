@@ -18,6 +18,8 @@ import uvicorn
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
+from terminal import show  # noqa: E402
+
 
 class Server(uvicorn.Server):
     """uvicorn, saying which port it took."""
@@ -25,7 +27,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
-            print("ready", self.servers[0].sockets[0].getsockname()[1], flush=True)
+            show(f"ready {self.servers[0].sockets[0].getsockname()[1]}")
 
 
 def end_with_input() -> None:

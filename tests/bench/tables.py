@@ -14,7 +14,7 @@ __all__ = ["markdown", "text", "write_into"]
 
 _BEGIN = "<!-- bench: written by `nox -s bench -- --docs`; do not edit -->"
 _END = "<!-- bench: end -->"
-_COLUMNS = ("", "requests/s", "p50 ms", "p99 ms", "server µs", "PostgreSQL µs", "server × floor")
+_COLUMNS = ("", "requests/s", "p50 ms", "p99 ms", "server µs", "PostgreSQL µs", "server / floor")
 _HAND = "handwritten"
 _FLOOR = "floor"
 
@@ -23,9 +23,10 @@ Row = tuple[str, ...]
 
 def text(results: Results) -> str:
     """All tables, for a terminal."""
-    parts: list[str] = []
-    for kind in results.kinds():
-        parts.append(_aligned([(KINDS[kind].title, *_COLUMNS[1:], "req/s × hand"), *_rows(results, kind)]))
+    parts = [
+        _aligned([(KINDS[kind].title, *_COLUMNS[1:], "req/s / hand"), *_rows(results, kind)])
+        for kind in results.kinds()
+    ]
     for title, rows in (
         ("Targets", _target_rows(results)),
         ("CPU of a request, server + PostgreSQL, ms", _growth_rows(results)),
@@ -42,30 +43,29 @@ def markdown(results: Results) -> str:
     about = results.about
     libraries = ", ".join(f"{name} {version}" for name, version in about["libraries"].items())
     parts = [
-        f"Measured {about['date']} on {about['processors']} × {about['processor']} "
-        f"({about['system']}), PostgreSQL {about['postgresql']}, Python {about['python']}; "
-        f"{about['layout']}. {about['rounds']} rounds of {about['seconds']:g} s, "
-        f"{about['connections']} connections, {about['pool']} database connections. {libraries}.",
+        (
+            f"Measured {about['date']} on {about['processors']} processors, {about['processor']} "
+            f"({about['system']}), PostgreSQL {about['postgresql']}, Python {about['python']}; "
+            f"{about['layout']}. {about['rounds']} rounds of {about['seconds']:g} s, "
+            f"{about['connections']} connections, {about['pool']} database connections each. "
+            f"{libraries}."
+        ),
     ]
     for kind in results.kinds():
-        rows = [(KINDS[kind].title, *_COLUMNS[1:], "requests/s × hand-written"), *_rows(results, kind)]
-        parts.append(_piped(rows))
+        head = (KINDS[kind].title, *_COLUMNS[1:], "requests/s / hand-written")
+        parts.append(_piped([head, *_rows(results, kind)]))
+    growth = "Processor time of a request, server and PostgreSQL together, in milliseconds."
+    memory = "Private memory after so many distinct documents, in MB: server / PostgreSQL."
     for title, rows in (
         ("### Targets", _target_rows(results)),
-        (
-            "### Rows and levels\n\nProcessor time of a request, server and PostgreSQL together, "
-            "in milliseconds.",
-            _growth_rows(results),
-        ),
-        (
-            "### Memory\n\nPrivate memory after so many distinct documents, in MB: "
-            "server / PostgreSQL.",
-            _memory_rows(results),
-        ),
+        (f"### Rows and levels\n\n{growth}", _growth_rows(results)),
+        (f"### Memory\n\n{memory}", _memory_rows(results)),
     ):
         if len(rows) > 1:
             parts += [title, _piped(rows)]
-    parts += [f"Skipped: {CONTESTANTS[name].title}: {why}." for name, why in results.skipped.items()]
+    parts += [
+        f"Skipped: {CONTESTANTS[name].title}: {why}." for name, why in results.skipped.items()
+    ]
     return "\n\n".join(parts)
 
 
@@ -135,7 +135,9 @@ def _memory_rows(results: Results) -> list[Row]:
     rows: list[Row] = [("", *(f"{count:,}" for count in counts))]
     for name in dict.fromkeys(reading.contestant for reading in results.memory):
         by_count = {r.documents: r for r in results.memory if r.contestant == name}
-        cells = (f"{by_count[n].server / 1e6:.1f} / {by_count[n].postgres / 1e6:.1f}" for n in counts)
+        cells = (
+            f"{by_count[n].server / 1e6:.1f} / {by_count[n].postgres / 1e6:.1f}" for n in counts
+        )
         rows.append((CONTESTANTS[name].title, *cells))
     return rows
 

@@ -101,7 +101,9 @@ async def choose(served: ServedSchema, operation: Operation) -> Choice:
     plans = lane.plans if lane is not None else Plans(served)
     entry, literals = await plans.find(operation.text, operation.name)
     reason = entry.reason
-    if lane is None:
+    if facts.type != "query":
+        reason = f"it is a {facts.type}"
+    elif lane is None:
         reason = _closed_by(served)
     elif entry.compiled is not None:
         bound = entry.compiled.bind(operation.variables, literals)

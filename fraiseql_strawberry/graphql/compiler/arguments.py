@@ -8,21 +8,28 @@ from typing import Any
 
 from graphql import (
     FieldNode,
-    GraphQLInputType,
     NullValueNode,
     Undefined,
     ValueNode,
     VariableNode,
+    VariableValues,
     Visitor,
     visit,
 )
-from graphql.execution.values import VariableValues
-from graphql.utilities import coerce_input_literal
 
-from .index import Arguments
+from .core import argument_type, coerce_literal
+from .fields import Arguments
 from .reason import SteppedAside
 
-__all__ = ["ArgumentValue", "Computed", "Given", "Known", "Values", "has_variables", "read_arguments"]
+__all__ = [
+    "ArgumentValue",
+    "Computed",
+    "Given",
+    "Known",
+    "Values",
+    "has_variables",
+    "read_arguments",
+]
 
 Values = Mapping[Any, Any]
 """Coerced values by what they are bound to: variable names, and numbers of lifted literals."""
@@ -53,11 +60,11 @@ class Computed:
     """A list or object with variables inside, made anew for each request."""
 
     node: ValueNode
-    type: GraphQLInputType
+    type: Any
 
     def value(self, values: Values) -> Any:
         """The value; graphql-core's Undefined when it is invalid."""
-        return coerce_input_literal(self.node, self.type, VariableValues({}, dict(values)))
+        return coerce_literal(self.node, self.type, VariableValues({}, dict(values)))
 
 
 ArgumentValue = Known | Given | Computed
@@ -93,10 +100,11 @@ def read_arguments(
         elif value.loc is not None and value.loc.start in lifted:
             found[argument.python_name] = Given(lifted[value.loc.start])
         elif not isinstance(value, NullValueNode):
+            type_ = argument_type(argument.definition)
             if has_variables([value]):
-                found[argument.python_name] = Computed(value, argument.definition.type)
+                found[argument.python_name] = Computed(value, type_)
                 continue
-            constant = coerce_input_literal(value, argument.definition.type)
+            constant = coerce_literal(value, type_)
             if constant is Undefined:
                 raise SteppedAside("an invalid literal")
             found[argument.python_name] = Known(constant)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
-from graphql import FieldNode, GraphQLList, GraphQLNonNull
+from graphql import FieldNode, GraphQLList
 
 from ...sql.catalog import Catalog, ColumnType
 from ...sql.parameters import converter, parameter_type
@@ -20,7 +20,9 @@ from ...sql.scalars import Scalar, members_stored
 from ...sql.source import OrderKey, Relation, Source, SourceQuery, parse_order_by
 from .arguments import ArgumentValue, Computed, Given, Known, Values, read_arguments
 from .columns import column_ref
-from .index import Argument, ObjectIndex, Related, Root, SchemaIndex
+from .core import argument_type, nullable_type
+from .fields import Argument, Related, Root
+from .index import ObjectIndex, SchemaIndex
 from .python_scalars import scalar_of_annotation
 from .reason import SteppedAside
 from .selection import Fragments
@@ -74,9 +76,7 @@ class Builder(ABC):
         self._lifted = lifted
 
     @abstractmethod
-    def expand(
-        self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]
-    ) -> Expanded:
+    def expand(self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]) -> Expanded:
         """What is read of each row of a source."""
 
     def root(self, key: str, root: Root, nodes: Sequence[FieldNode]) -> tuple[Nested, Cost, Any]:
@@ -126,7 +126,9 @@ class Builder(ABC):
             raise SteppedAside(f"{object_.name} has no sql_source")
         return object_.source
 
-    def comparison(self, ref: ColumnRef, scalar: Scalar | None, *, many: bool) -> tuple[Convert, bool]:
+    def comparison(
+        self, ref: ColumnRef, scalar: Scalar | None, *, many: bool
+    ) -> tuple[Convert, bool]:
         """How a value is made comparable with a column, and whether it is sent as an array."""
         members = None
         if scalar is not None and scalar.kind == "enum":
@@ -138,7 +140,9 @@ class Builder(ABC):
             return lambda items: [None if item is None else convert(item) for item in items], True
         return lambda items: [convert(item) for item in items if item is not None], True
 
-    def _arguments(self, nodes: Sequence[FieldNode], field: Root | Related) -> dict[str, ArgumentValue]:
+    def _arguments(
+        self, nodes: Sequence[FieldNode], field: Root | Related
+    ) -> dict[str, ArgumentValue]:
         return read_arguments(nodes[0], field.arguments, self.values, self._lifted)
 
     def _filter(
@@ -169,7 +173,7 @@ class Builder(ABC):
                 chosen = self.values[value.key]
             case Computed():
                 raise SteppedAside("a variable inside of an order")
-        items = chosen if isinstance(chosen, list) else [chosen]
+        items = cast(list[Any], chosen) if isinstance(chosen, list) else [chosen]
         return tuple(key for item in items for key in parse_order_by(_order_text(item)))
 
     def _order(
@@ -231,7 +235,9 @@ def join_of(
     """
     user = f"the relation from {parent.name} to {object_.name}"
 
-    def refs(of: Source, names: tuple[str, ...], type_: ObjectIndex | None) -> tuple[ColumnRef, ...]:
+    def refs(
+        of: Source, names: tuple[str, ...], type_: ObjectIndex | None
+    ) -> tuple[ColumnRef, ...]:
         return tuple(
             column_ref(catalog, of, name, type_.scalar_of(name) if type_ else None, user)
             for name in names
@@ -260,9 +266,7 @@ def argument_scalar(argument: Argument) -> Scalar | None:
 
 def is_list(argument: Argument) -> bool:
     """Whether a GraphQL argument takes a list."""
-    type_ = argument.definition.type
-    if isinstance(type_, GraphQLNonNull):
-        type_ = cast(Any, type_.of_type)
+    type_, _ = nullable_type(argument_type(argument.definition))
     return isinstance(type_, GraphQLList)
 
 

@@ -62,9 +62,9 @@ def column_ref(
                 f"{user}: the application role may not read {source}.{name}; "
                 f"GRANT SELECT ON {source} TO it"
             )
-        if scalar is not None and scalar.depth and column.type.name == "jsonb" and not column.type.array:
-            if scalar.kind != "json":
-                return ColumnRef(name, document_type(scalar), from_json=True)
+        lists = scalar is not None and scalar.depth > 0 and scalar.kind != "json"
+        if lists and column.type.name == "jsonb" and not column.type.array:
+            return ColumnRef(name, document_type(scalar), from_json=True)
         return ColumnRef(name, column.type)
     if columns.document is not None:
         return ColumnRef(name, document_type(scalar), columns.document)
@@ -83,7 +83,8 @@ def leaf_ref(
     """
     ref = column_ref(catalog, source, name, scalar, user)
     scalar = scalar or natural_scalar(ref.type)
-    if not fits(scalar, ref.type):
+    nested = scalar.depth > 1 and (ref.document is not None or ref.from_json)
+    if nested or not fits(scalar, ref.type):
         brackets = "[]" if ref.type.array else ""
         wanted = f"a list of {scalar.kind}" if scalar.depth else scalar.kind
         raise SchemaError(

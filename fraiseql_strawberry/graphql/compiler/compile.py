@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
     DocumentNode,
-    FieldNode,
     FragmentDefinitionNode,
     OperationDefinitionNode,
     OperationType,
@@ -15,25 +14,21 @@ from graphql import (
 
 from ...errors import SchemaError
 from ...sql.catalog import Catalog
-from ...sql.plan import Constant, Field, Nested, Plan, Value
-from ...sql.render import MAX_KEY, render
-from ...sql.source import Source
+from ...sql.render import render
 from .arguments import Values
-from .builder import Builder, Expanded
-from .columns import leaf_ref
-from .index import Leaf, ObjectIndex, Opaque, Related, Root, SchemaIndex
+from .index import SchemaIndex
 from .literals import NOTHING_LIFTED, Lifted, Literals
 from .nulls import Nulls
 from .reason import StepAside, SteppedAside
-from .selection import Fragments, collect, subselections
+from .response import ResponseBuilder, require_sources
+from .selection import Fragments
 from .settings import Settings
 from .shape import Shape
-from .statement import Cost, Statement
+from .statement import Statement
 from .variables import Variables
 
-__all__ = ["Compiled", "compile_operation"]
+__all__ = ["Bound", "Compiled", "compile_operation"]
 
-_MAX_COLUMNS = 1600
 _NO_VARIABLES: Mapping[str, Any] = {}
 
 
@@ -136,7 +131,7 @@ class Compiled:
         return found
 
     def _compile(self, values: Values) -> tuple[Statement, Nulls]:
-        builder = _Builder(
+        builder = ResponseBuilder(
             self._index,
             self._catalog,
             self._settings,
@@ -174,7 +169,11 @@ def compile_operation(
         shape of it may still step aside when it is bound.
     """
     operations = [n for n in document.definitions if isinstance(n, OperationDefinitionNode)]
-    named = [o for o in operations if operation_name is None or (o.name and o.name.value == operation_name)]
+    named = [
+        o
+        for o in operations
+        if operation_name is None or (o.name and o.name.value == operation_name)
+    ]
     if len(named) != 1:
         return StepAside("the operation is not known")
     (operation,) = named
@@ -189,7 +188,7 @@ def compile_operation(
     try:
         shape = Shape(index.schema, definitions, [operation, *fragments.values()])
         if shape.fixed:
-            _require_sources(index, operation, fragments)
+            require_sources(index, operation, fragments)
         return Compiled(
             index,
             catalog,
@@ -202,95 +201,3 @@ def compile_operation(
         )
     except SteppedAside as aside:
         return StepAside(aside.reason)
-
-
-def _require_sources(
-    index: SchemaIndex, operation: OperationDefinitionNode, fragments: Fragments
-) -> None:
-    """Say at once, not at the first request, that a field is only Strawberry's to resolve."""
-    below = [(_query_object(index), [operation.selection_set])]
-    while below:
-        object_, selections = below.pop()
-        for key, nodes in collect(index.schema, object_.type, selections, fragments, {}).items():
-            field = _field_of(object_, key, nodes)
-            if isinstance(field, (Related, Root)):
-                below.append((index.object(field.target), subselections(nodes)))
-
-
-def _query_object(index: SchemaIndex) -> ObjectIndex:
-    query_type = index.schema.query_type
-    assert query_type is not None
-    return index.object(query_type.name)
-
-
-def _field_of(
-    object_: ObjectIndex, key: str, nodes: Sequence[FieldNode]
-) -> Leaf | Related | Root | Constant:
-    if len(key) > MAX_KEY:
-        raise SteppedAside("a response key longer than PostgreSQL's names")
-    name = nodes[0].name.value
-    if name == "__typename":
-        return Constant(key, object_.name)
-    field = object_.fields.get(name)
-    if field is None:
-        raise SteppedAside("introspection")
-    if isinstance(field, Opaque):
-        raise SteppedAside(field.reason)
-    return field
-
-
-class _Builder(Builder):
-    """Reads what goes out: values under their response keys, and nothing else."""
-
-    def operation(self, operation: OperationDefinitionNode) -> tuple[Plan, tuple[Cost, ...]]:
-        query = _query_object(self.index)
-        grouped = collect(
-            self.index.schema, query.type, [operation.selection_set], self.fragments, self.values
-        )
-        roots: list[Constant | Nested] = []
-        costs: list[Cost] = []
-        for key, nodes in grouped.items():
-            field = _field_of(query, key, nodes)
-            match field:
-                case Constant():
-                    roots.append(field)
-                case Root():
-                    nested, cost, _ = self.root(key, field, nodes)
-                    roots.append(nested)
-                    costs.append(cost)
-                case _:
-                    raise SteppedAside(f"{query.name}.{nodes[0].name.value} is no source")
-        return Plan(_not_too_many(roots)), tuple(costs)
-
-    def expand(
-        self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]
-    ) -> Expanded:
-        grouped = collect(
-            self.index.schema, object_.type, subselections(nodes), self.fragments, self.values
-        )
-        fields: list[Field] = []
-        costs: list[Cost] = []
-        for key, below in grouped.items():
-            field = _field_of(object_, key, below)
-            match field:
-                case Constant():
-                    fields.append(field)
-                case Leaf():
-                    user = f"{object_.name}.{field.python_name}"
-                    ref, scalar = leaf_ref(
-                        self.catalog, source, field.python_name, field.scalar, user
-                    )
-                    fields.append(Value(key, ref, scalar, field.nullable))
-                case Related():
-                    nested, cost, _ = self.related(key, object_, source, field, below)
-                    fields.append(nested)
-                    costs.append(cost)
-                case _:
-                    raise SteppedAside(f"{object_.name}.{below[0].name.value} is a root field")
-        return Expanded(_not_too_many(fields), tuple(costs))
-
-
-def _not_too_many(fields: list[Any]) -> tuple[Any, ...]:
-    if len(fields) > _MAX_COLUMNS:
-        raise SteppedAside("more fields than PostgreSQL has columns")
-    return tuple(fields)

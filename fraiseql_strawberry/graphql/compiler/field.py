@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from graphql import FieldNode, GraphQLResolveInfo
+from graphql import GraphQLResolveInfo
 
 from ...errors import SchemaError
 from ...sql.catalog import Catalog
 from ...sql.parameters import converter, parameter_type
-from ...sql.plan import ColumnRef, Field, Filter, Keys, Nested, Parameter, Plan, Select, Value
+from ...sql.plan import Filter, Keys, Nested, Parameter, Plan, Select
 from ...sql.render import render
-from ...sql.source import Source
-from ..relation import Prefetched, RelationField
+from ..relation import RelationField
 from .arguments import Known, Values
-from .builder import Builder, Expanded
-from .columns import column_ref, leaf_ref
-from .hydrate import RowHydrator, parser
-from .index import FieldIndex, Leaf, ObjectIndex, Opaque, Related, Root, SchemaIndex
+from .attributes import AttributeBuilder
+from .builder import Builder
+from .columns import column_ref
+from .fields import FieldIndex, Related, Root, without_obstacle
+from .hydrate import RowHydrator
+from .index import SchemaIndex
 from .reason import SteppedAside
-from .selection import collect, subselections
 from .settings import Settings
 from .shape import Shape
 from .statement import Convert, Cost, Statement
@@ -53,9 +53,9 @@ class Load:
 
         For `FieldCompiler.related`, a list with the value for each parent.
         """
-        data = json.loads(text) if text is not None else None
+        data: Any = json.loads(text) if text is not None else None
         if isinstance(data, list):
-            return [self._value(rows) for rows in data]
+            return [self._value(rows) for rows in cast(list[Any], data)]
         return self._value(data[_VALUE] if data else None)
 
     def _value(self, rows: Any) -> Any:
@@ -78,7 +78,7 @@ class FieldCompiler:
         self._known: dict[Hashable, _Field] = {}
         self._objects: dict[Hashable, tuple[Statement, RowHydrator]] = {}
 
-    def root(self, info: GraphQLResolveInfo) -> Load:
+    def root(self, info: GraphQLResolveInfo[Any]) -> Load:
         """The statement of a root field that reads a source.
 
         Args:
@@ -94,7 +94,7 @@ class FieldCompiler:
         return self._cached(info).load(info, field, None)
 
     def related(
-        self, info: GraphQLResolveInfo, field: RelationField, parents: Sequence[Any]
+        self, info: GraphQLResolveInfo[Any], field: RelationField, parents: Sequence[Any]
     ) -> Load:
         """The statement of a relation for many rows at once.
 
@@ -115,9 +115,10 @@ class FieldCompiler:
         ]
         return self._cached(info).load(info, related, keys)
 
-    def batch_key(self, info: GraphQLResolveInfo) -> Hashable:
+    def batch_key(self, info: GraphQLResolveInfo[Any]) -> Hashable:
         """Equal for fields whose values one statement can read for all their parents."""
-        return (info.parent_type.name, *map(id, info.field_nodes))
+        # Two operations may share a fragment's nodes, and bind other variables to them.
+        return (info.parent_type.name, id(info.operation), *map(id, info.field_nodes))
 
     def by_columns(self, cls: type[Any], columns: Mapping[str, Any]) -> Load:
         """The statement that reads one object with all its attributes.
@@ -133,7 +134,7 @@ class FieldCompiler:
         object_ = self._index.object_of(cls)
         if object_.source is None:
             raise SchemaError(f"{cls.__name__} has no sql_source: name one in @fraiseql.type(…)")
-        builder = _Builder(self._index, self._catalog, self._settings, {}, {})
+        builder = AttributeBuilder(self._index, self._catalog, self._settings, {}, {})
         filters: list[Filter] = []
         for name, value in columns.items():
             scalar = object_.scalar_of(name)
@@ -151,11 +152,12 @@ class FieldCompiler:
         statement, hydrator = found
         return Load(statement, builder.slots.constants, hydrator, many=False)
 
-    def _field(self, info: GraphQLResolveInfo) -> FieldIndex | None:
-        field = self._index.object(info.parent_type.name).fields.get(info.field_name)
-        return field.behind if isinstance(field, Opaque) else field
+    def _field(self, info: GraphQLResolveInfo[Any]) -> FieldIndex | None:
+        return without_obstacle(
+            self._index.object(info.parent_type.name).fields.get(info.field_name)
+        )
 
-    def _cached(self, info: GraphQLResolveInfo) -> _Field:
+    def _cached(self, info: GraphQLResolveInfo[Any]) -> _Field:
         key = self.batch_key(info)
         found = self._known.get(key)
         if found is None:
@@ -166,15 +168,20 @@ class FieldCompiler:
 
 
 class _Field:
-    """The shapes of one field of one document, whose nodes it keeps alive (their ids are its key)."""
+    """The shapes of one field of one operation; it keeps the nodes whose ids are its key alive."""
 
     def __init__(
-        self, index: SchemaIndex, catalog: Catalog, settings: Settings, info: GraphQLResolveInfo
+        self,
+        index: SchemaIndex,
+        catalog: Catalog,
+        settings: Settings,
+        info: GraphQLResolveInfo[Any],
     ) -> None:
         self._index = index
         self._catalog = catalog
         self._settings = settings
         self._nodes = tuple(info.field_nodes)
+        self._operation = info.operation
         self._parent = index.object(info.parent_type.name)
         self._fragments = dict(info.fragments)
         definitions = info.operation.variable_definitions or ()
@@ -183,7 +190,7 @@ class _Field:
         self._statements: dict[Hashable, tuple[Statement, RowHydrator]] = {}
 
     def load(
-        self, info: GraphQLResolveInfo, field: Root | Related, keys: list[list[Any]] | None
+        self, info: GraphQLResolveInfo[Any], field: Root | Related, keys: list[list[Any]] | None
     ) -> Load:
         values = _variable_values(info)
         key = self._shape.of(values)
@@ -198,14 +205,18 @@ class _Field:
         except SteppedAside as aside:
             raise SchemaError(aside.reason) from aside
         if keys is not None and statement.plan.keys is not None:
-            bound = zip(statement.plan.keys.columns, statement.plan.keys.parameters, keys, strict=True)
+            bound = zip(
+                statement.plan.keys.columns, statement.plan.keys.parameters, keys, strict=True
+            )
             for ref, parameter, column in bound:
                 convert = _nullable(converter(ref.type))
                 args[parameter.slot] = [convert(value) for value in column]
         return Load(statement, args, hydrator, field.many)
 
     def _compile(self, field: Root | Related, values: Values) -> tuple[Statement, RowHydrator]:
-        builder = _Builder(self._index, self._catalog, self._settings, self._fragments, values)
+        builder = AttributeBuilder(
+            self._index, self._catalog, self._settings, self._fragments, values
+        )
         keys = None
         try:
             if isinstance(field, Root):
@@ -219,102 +230,6 @@ class _Field:
         except SteppedAside as aside:
             raise SchemaError(aside.reason) from aside
         return _statement(Plan((nested,), keys), builder, (cost,)), hydrator
-
-
-class _Builder(Builder):
-    """Reads attributes under keys of its own: what is selected, or all where code may look."""
-
-    def expand(
-        self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]
-    ) -> Expanded:
-        row = _Row(object_, source, self.catalog)
-        grouped = collect(
-            self.index.schema,
-            object_.type,
-            subselections(nodes),
-            self.fragments,
-            self.values,
-            strict=False,
-        )
-        costs: list[Cost] = []
-        for key, below in grouped.items():
-            field = object_.fields.get(below[0].name.value)
-            match field:
-                case Leaf():
-                    row.read(field.python_name)
-                case Related():
-                    nested, cost, hydrator = self.related(row.key(), object_, source, field, below)
-                    row.prefetched(nested, (tuple(below), key), hydrator)
-                    costs.append(cost)
-                case Opaque():
-                    row.read_all()
-                case _:
-                    continue  # __typename
-        return Expanded(tuple(row.fields), tuple(costs), row.hydrator())
-
-    def all(self, object_: ObjectIndex, source: Source) -> Expanded:
-        """Everything that rows of a source can fill, and no relation."""
-        row = _Row(object_, source, self.catalog)
-        row.read_all()
-        return Expanded(tuple(row.fields), (), row.hydrator())
-
-    def key_parameter(self, ref: ColumnRef) -> Parameter:
-        """The array of one key column, bound for each batch."""
-        slot = self.slots.add(Known(None), lambda value: value, ref.name)
-        return Parameter(slot, parameter_type(ref.type), array=True)
-
-
-class _Row:
-    """Collects what is read of a row, and into which attributes."""
-
-    def __init__(self, object_: ObjectIndex, source: Source, catalog: Catalog) -> None:
-        self.fields: list[Field] = []
-        self._object = object_
-        self._source = source
-        self._catalog = catalog
-        self._columns: dict[str, tuple[str, str, Any]] = {}
-        self._related: list[tuple[str, Prefetched, RowHydrator, bool]] = []
-
-    def key(self) -> str:
-        """A key that the row does not have yet."""
-        return f"c{len(self.fields)}"
-
-    def read(self, attribute: str) -> None:
-        """Read an attribute from its column."""
-        if attribute in self._columns:
-            return
-        declared = self._object.attributes.get(attribute)
-        user = f"{self._object.name}.{attribute}"
-        ref, scalar = leaf_ref(
-            self._catalog, self._source, attribute, declared.scalar if declared else None, user
-        )
-        key = self.key()
-        self.fields.append(Value(key, ref, scalar, nullable=True))
-        parse = parser(scalar, ref.type, declared.enum if declared else None)
-        self._columns[attribute] = (key, attribute, parse)
-
-    def read_all(self) -> None:
-        """Read every attribute, and what relations start from: code of the user's may look."""
-        own = self._catalog.columns_of(self._source).columns
-        for name, attribute in self._object.attributes.items():
-            if attribute.required or name in own:
-                self.read(name)
-        for field in self._object.fields.values():
-            behind = field.behind if isinstance(field, Opaque) else field
-            if isinstance(behind, Related):
-                for name in behind.relation.local:
-                    self.read(name)
-
-    def prefetched(self, nested: Nested, at: Prefetched, hydrator: RowHydrator) -> None:
-        """Keep a relation that is read with the row."""
-        self.fields.append(nested)
-        self._related.append((nested.key, at, hydrator, nested.many))
-
-    def hydrator(self) -> RowHydrator:
-        """What makes instances of such rows."""
-        return RowHydrator(
-            self._object.cls, tuple(self._columns.values()), tuple(self._related)
-        )
 
 
 def _statement(plan: Plan, builder: Builder, costs: tuple[Cost, ...]) -> Statement:
@@ -338,7 +253,7 @@ def _key_of(parent: Any, name: str, field: RelationField) -> Any:
         ) from error
 
 
-def _variable_values(info: GraphQLResolveInfo) -> Values:
+def _variable_values(info: GraphQLResolveInfo[Any]) -> Values:
     # Strawberry hands resolvers the coerced values alone, graphql-core with where they are from.
     values: Any = info.variable_values
-    return values if isinstance(values, dict) else values.coerced
+    return cast(Values, values) if isinstance(values, dict) else values.coerced

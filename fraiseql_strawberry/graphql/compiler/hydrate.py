@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections.abc import Callable
-from datetime import timezone
+from datetime import UTC
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -51,7 +51,7 @@ def parser(scalar: Scalar, type_: ColumnType, enum: type[Enum] | None) -> Parse 
     if scalar.kind == "enum" and enum is not None:
         item: Parse | None = _member_parser(scalar, type_, enum)
     elif scalar.kind == "datetime":
-        item = partial(parse_datetime, zone=timezone.utc) if type_.name == "timestamptz" else parse_datetime
+        item = partial(parse_datetime, zone=UTC) if type_.name == "timestamptz" else parse_datetime
     else:
         item = _PARSERS.get(scalar.kind)
     for _ in range(scalar.depth):

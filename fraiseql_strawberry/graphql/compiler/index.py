@@ -1,4 +1,4 @@
-"""What a Strawberry schema says of each field: a column, rows of a source, or code of the user's."""
+"""What a Strawberry schema says of each of its types and fields."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import builtins
 import dataclasses
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import strawberry
 from graphql import (
-    GraphQLArgument,
     GraphQLEnumType,
     GraphQLField,
     GraphQLList,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLSchema,
@@ -30,107 +26,20 @@ from strawberry.types.private import is_private
 
 from ...errors import SchemaError
 from ...sql.scalars import Scalar
-from ...sql.source import Relation, Source, SourceQuery
+from ...sql.source import Source
 from ..definition import OPERATION, Operation
 from ..relation import RelationField
 from ..scalars import scalar_kind
+from .core import nullable_type
+from .fields import Argument, Arguments, Attribute, FieldIndex, Leaf, Opaque, Related, Root
 from .python_scalars import enum_of_annotation, scalar_of_annotation
 
-__all__ = [
-    "SOURCE",
-    "Argument",
-    "Attribute",
-    "Leaf",
-    "ObjectIndex",
-    "Opaque",
-    "Related",
-    "Root",
-    "SchemaIndex",
-]
+__all__ = ["SOURCE", "ObjectIndex", "SchemaIndex"]
 
 SOURCE = "__fraiseql_source__"
 """Where a decorated class keeps its source."""
 
 _DEFINITION = "strawberry-definition"
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """A GraphQL argument: its name in Python, and its type and default in graphql-core."""
-
-    python_name: str
-    definition: GraphQLArgument
-
-
-Arguments = Mapping[str, Argument]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A field whose value is a column.
-
-    Args:
-        python_name: The attribute, and the column.
-        scalar: How the fast lane writes it; None where only the user's own scalar knows.
-        nullable: Whether it may be null.
-    """
-
-    python_name: str
-    scalar: Scalar | None
-    nullable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Related:
-    """A field whose value is rows of another source."""
-
-    relation: Relation
-    target: str
-    many: bool
-    nullable: bool
-    arguments: Arguments
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A root field that reads a source."""
-
-    query: SourceQuery
-    target: str
-    many: bool
-    nullable: bool
-    arguments: Arguments
-
-
-@dataclass(frozen=True, slots=True)
-class Opaque:
-    """A field that only Strawberry can resolve.
-
-    Args:
-        reason: Why.
-        behind: What its value is once the user's code has let it through.
-    """
-
-    reason: str
-    behind: Leaf | Related | Root | None = None
-
-
-FieldIndex = Leaf | Related | Root | Opaque
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """An attribute of a class that is stored in a column.
-
-    Args:
-        scalar: How its column's JSON becomes its Python value; None to go by the column's type.
-        required: Whether the class has no default for it.
-        enum: The class of an enum's members.
-    """
-
-    scalar: Scalar | None
-    required: bool
-    enum: builtins.type[Enum] | None = None
 
 
 class ObjectIndex:
@@ -141,9 +50,7 @@ class ObjectIndex:
         self.name = type_.name
         self.type = type_
         definition = type_.extensions.get(_DEFINITION)
-        self.definition = (
-            definition if isinstance(definition, StrawberryObjectDefinition) else None
-        )
+        self.definition = definition if isinstance(definition, StrawberryObjectDefinition) else None
 
     @property
     def cls(self) -> builtins.type[Any]:
@@ -165,20 +72,23 @@ class ObjectIndex:
     def attributes(self) -> Mapping[str, Attribute]:
         """The attributes that rows fill: fields without code, and private ones."""
         found: dict[str, Attribute] = {}
-        declared = {field.python_name: field for field in self.definition.fields} if self.definition else {}
+        declared = (
+            {field.python_name: field for field in self.definition.fields}
+            if self.definition
+            else {}
+        )
         for plain in dataclasses.fields(self.cls):
             field = declared.get(plain.name)
             if field is None and not isinstance(plain, StrawberryField):
                 annotation = _evaluated(plain.type, self.cls)
-            elif field is not None and type(field) is StrawberryField and not field.base_resolver:
+            elif field is not None and type(field) is StrawberryField and not _resolver(field):
                 annotation = field.type
             else:
                 continue
             if get_object_definition(_innermost(annotation)) is None:
-                required = (
-                    plain.default is dataclasses.MISSING
-                    and plain.default_factory is dataclasses.MISSING
-                )
+                declares: Any = plain
+                defaults = (declares.default, declares.default_factory)
+                required = all(default is dataclasses.MISSING for default in defaults)
                 found[plain.name] = Attribute(
                     scalar_of_annotation(annotation), required, enum_of_annotation(annotation)
                 )
@@ -200,7 +110,7 @@ class ObjectIndex:
         declared = field.extensions.get(_DEFINITION)
         if not isinstance(declared, StrawberryField):
             return None
-        type_, nullable, depth, item_nullable = _unwrapped(field.type)
+        type_, nullable, depth, item_nullable = _unwrapped(cast(Any, field).type)
         rows = isinstance(type_, GraphQLObjectType) and depth <= 1
         operation = declared.metadata.get(OPERATION)
         if isinstance(operation, Operation):
@@ -211,7 +121,7 @@ class ObjectIndex:
             if not rows:
                 return None
             return Related(declared.relation, type_.name, depth == 1, nullable, _arguments(field))
-        if isinstance(type_, (GraphQLScalarType, GraphQLEnumType)) and not declared.base_resolver:
+        if isinstance(type_, (GraphQLScalarType, GraphQLEnumType)) and not _resolver(declared):
             return Leaf(
                 declared.python_name, self._index.scalar(type_, depth, item_nullable), nullable
             )
@@ -237,7 +147,7 @@ class ObjectIndex:
                     return "goes through a default resolver of the schema's own"
                 return None if behind.scalar else "is a scalar of the application's own"
             case _:
-                return "has a resolver" if field.base_resolver else "is an object without a relation"
+                return "has a resolver" if _resolver(field) else "is an object without a relation"
 
 
 class SchemaIndex:
@@ -301,24 +211,27 @@ class SchemaIndex:
             if wrapped is None:
                 return None
             members = tuple(
-                (name, wrapped(value.value).name, value.value) for name, value in type_.values.items()
+                (name, wrapped(value.value).name, value.value)
+                for name, value in type_.values.items()
             )
             return Scalar("enum", depth, item_nullable, members)
         kind = self._declared_scalars.get(type_.name) or scalar_kind(type_)
         return Scalar(kind, depth, item_nullable) if kind else None
 
 
+def _resolver(field: StrawberryField) -> Any:
+    return cast(Any, field).base_resolver
+
+
 def _unwrapped(type_: Any) -> tuple[Any, bool, int, bool]:
     """The named type, whether the field is nullable, how many lists, whether items are nullable."""
-    nullable = not isinstance(type_, GraphQLNonNull)
-    type_ = type_.of_type if not nullable else type_
+    inner, nullable = nullable_type(type_)
     depth, item_nullable = 0, False
-    while isinstance(type_, GraphQLList):
+    while isinstance(inner, GraphQLList):
         depth += 1
-        item: Any = type_.of_type
-        item_nullable = item_nullable or not isinstance(item, GraphQLNonNull)
-        type_ = item.of_type if isinstance(item, GraphQLNonNull) else item
-    return type_, nullable, depth, item_nullable
+        inner, item = nullable_type(cast(Any, inner).of_type)
+        item_nullable = item_nullable or item
+    return inner, nullable, depth, item_nullable
 
 
 def _arguments(field: GraphQLField) -> Arguments:
@@ -336,7 +249,7 @@ def _evaluated(annotation: Any, cls: type[Any]) -> Any:
         evaluated = StrawberryAnnotation(annotation, namespace=namespace).evaluate()
     except NameError:
         return None  # a name of a local scope: the column's type says what it is
-    return evaluated.__args__[0] if is_private(evaluated) else evaluated
+    return get_args(evaluated)[0] if is_private(evaluated) else evaluated
 
 
 def _innermost(annotation: Any) -> Any:

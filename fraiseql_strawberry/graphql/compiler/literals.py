@@ -20,9 +20,9 @@ from graphql import (
     GRAPHQL_MIN_INT,
     ArgumentNode,
     DocumentNode,
+    FieldNode,
     FloatValueNode,
     GraphQLInt,
-    GraphQLNonNull,
     GraphQLScalarType,
     GraphQLSchema,
     GraphQLString,
@@ -32,11 +32,12 @@ from graphql import (
     TypeInfoVisitor,
     Undefined,
     Visitor,
-    coerce_input_literal,
     visit,
 )
 
+from .core import argument_type, coerce_literal, nullable_type
 from .reason import SteppedAside
+from .selection import response_key
 
 __all__ = ["NOTHING_LIFTED", "Lifted", "Literals", "normalise"]
 
@@ -140,6 +141,9 @@ class Literals:
             if found is None or found[0] != start + len(token):
                 raise SteppedAside("a literal is not where it seems to be")
             coercers.append(_coercer(token, found[1]))
+        if finder.lifted & finder.kept:
+            # Fields of one response key have equal arguments: that was checked for this text only.
+            raise SteppedAside("one argument's literal is lifted here and kept there")
         self._coercers = tuple(coercers)
 
     def coerce(self, literals: tuple[str, ...], values: dict[Any, Any]) -> None:
@@ -164,28 +168,38 @@ class _ArgumentFinder(Visitor):
         super().__init__()
         self.type_info = type_info
         self.found: dict[int, tuple[int, Any]] = {}
+        self.lifted: set[tuple[str, str]] = set()
+        self.kept: set[tuple[str, str]] = set()
         self._starts = starts
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        for argument in node.arguments or ():
+            location = argument.value.loc
+            is_lifted = location is not None and location.start in self._starts
+            literals = self.lifted if is_lifted else self.kept
+            if isinstance(argument.value, (IntValueNode, FloatValueNode, StringValueNode)):
+                literals.add((response_key(node), argument.name.value))
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
         location, argument = node.value.loc, self.type_info.get_argument()
         if location is not None and location.start in self._starts and argument is not None:
-            self.found[location.start] = (location.end, argument.type)
+            self.found[location.start] = (location.end, argument_type(argument))
 
 
 def _coercer(token: str, type_: Any) -> Callable[[str], Any]:
     """The function from a token to its value, exactly as graphql-core coerces the literal."""
-    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    inner, _ = nullable_type(type_)
     if token[0] == '"':
         if inner is GraphQLString:
             return _text
         if isinstance(inner, GraphQLScalarType) and _has_default_literal(inner):
             return _parsed(inner)
-        return lambda text: coerce_input_literal(StringValueNode(value=text[1:-1]), type_)
+        return lambda text: coerce_literal(StringValueNode(value=text[1:-1]), type_)
     if "." in token or "e" in token or "E" in token:
-        return lambda text: coerce_input_literal(FloatValueNode(value=text), type_)
+        return lambda text: coerce_literal(FloatValueNode(value=text), type_)
     if inner is GraphQLInt:
         return _int
-    return lambda text: coerce_input_literal(IntValueNode(value=text), type_)
+    return lambda text: coerce_literal(IntValueNode(value=text), type_)
 
 
 # Limits and ids are the most frequent literals: for them, the same as graphql-core without its

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ...sql.plan import Constant, Field, Nested, Plan, Value
 from ...sql.scalars import MARKER, Scalar
@@ -91,7 +91,7 @@ def _wrong_scalar(scalar: Scalar, value: Any, depth: int) -> bool:
         return any(
             (item is None and not scalar.item_nullable)
             or (item is not None and _wrong_scalar(scalar, item, depth - 1))
-            for item in value
+            for item in cast(list[Any], value)
         )
     if scalar.kind in ("int", "enum"):
         return value == MARKER

@@ -6,7 +6,7 @@ import datetime as dt
 import enum
 import types
 from decimal import Decimal
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 from uuid import UUID
 
 from strawberry.scalars import ID, JSON, Base16, Base64
@@ -93,7 +93,8 @@ def _item(annotation: Any) -> Any:
 def _enum(annotation: Any) -> type[enum.Enum] | None:
     if isinstance(annotation, StrawberryEnumDefinition):
         annotation = annotation.wrapped_cls
-    return annotation if isinstance(annotation, enum.EnumType) else None
+    is_enum = isinstance(annotation, type) and issubclass(annotation, enum.Enum)
+    return cast(type[enum.Enum], annotation) if is_enum else None
 
 
 def _kind(annotation: Any) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SteppedAside", "StepAside"]
+__all__ = ["StepAside", "SteppedAside"]
 
 
 @dataclass(frozen=True, slots=True)

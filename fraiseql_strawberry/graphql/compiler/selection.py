@@ -6,7 +6,7 @@ Fragments are followed, `@skip` and `@include` decided, and fields of one respon
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from graphql import (
     BooleanValueNode,
@@ -14,7 +14,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLAbstractType,
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
@@ -103,8 +102,7 @@ def _included(node: SelectionNode, variables: Mapping[Any, Any], strict: bool) -
 
 
 def _condition(directive: DirectiveNode, variables: Mapping[Any, Any]) -> bool:
-    (argument,) = directive.arguments or ()
-    value = argument.value
+    value = next(argument.value for argument in directive.arguments or ())
     if isinstance(value, BooleanValueNode):
         return value.value
     decided = variables.get(value.name.value) if isinstance(value, VariableNode) else None
@@ -124,6 +122,4 @@ def _applies(
     conditional = schema.type_map.get(condition.name.value)
     if conditional is type_:
         return True
-    return is_abstract_type(conditional) and schema.is_sub_type(
-        cast(GraphQLAbstractType, conditional), type_
-    )
+    return is_abstract_type(conditional) and schema.is_sub_type(conditional, type_)

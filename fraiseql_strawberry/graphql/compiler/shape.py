@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     DirectiveNode,
@@ -13,12 +13,11 @@ from graphql import (
     VariableDefinitionNode,
     VariableNode,
     Visitor,
-    get_named_type,
-    type_from_ast,
     visit,
 )
 
 from .arguments import Values
+from .core import named_type, type_of_node
 from .reason import SteppedAside
 
 __all__ = ["Shape"]
@@ -63,8 +62,8 @@ class Shape:
         by_presence: list[str] = []
         for definition in variables:
             name = definition.variable.name.value
-            type_ = type_from_ast(schema, definition.type)
-            chooses = isinstance(get_named_type(type_), GraphQLEnumType)
+            type_ = named_type(type_of_node(schema, definition.type))
+            chooses = isinstance(type_, GraphQLEnumType)
             (by_value if chooses or name in finder.variables else by_presence).append(name)
         self._by_value = tuple(by_value)
         self._by_presence = tuple(by_presence)
@@ -83,7 +82,7 @@ class Shape:
             key.append(value if value is None or value is _ABSENT else True)
         for name in self._by_value:
             value = values.get(name, _ABSENT)
-            key.append(tuple(value) if isinstance(value, list) else value)
+            key.append(tuple(cast(list[Any], value)) if isinstance(value, list) else value)
         return tuple(key)
 
 

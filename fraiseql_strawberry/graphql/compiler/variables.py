@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from graphql import (
-    GraphQLInputType,
-    GraphQLNonNull,
     GraphQLSchema,
     Undefined,
     VariableDefinitionNode,
-    coerce_input_literal,
-    coerce_input_value,
     is_leaf_type,
-    type_from_ast,
 )
 
+from .core import coerce_literal, coerce_value, nullable_type, type_of_node
 from .reason import SteppedAside
 
 __all__ = ["Variables"]
@@ -37,7 +33,9 @@ class Variables:
 
     __slots__ = ("_specs",)
 
-    def __init__(self, schema: GraphQLSchema, definitions: Iterable[VariableDefinitionNode]) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, definitions: Iterable[VariableDefinitionNode]
+    ) -> None:
         self._specs = tuple(_spec(schema, definition) for definition in definitions)
 
     def coerce(self, inputs: Mapping[str, Any]) -> dict[Any, Any]:
@@ -76,14 +74,13 @@ def _spec(
     schema: GraphQLSchema, definition: VariableDefinitionNode
 ) -> tuple[str, bool, Callable[[Any], Any], Any]:
     name = definition.variable.name.value
-    type_ = cast(GraphQLInputType, type_from_ast(schema, definition.type))
+    type_ = type_of_node(schema, definition.type)
     default = _ABSENT
     if definition.default_value is not None:
-        default = coerce_input_literal(definition.default_value, type_)
+        default = coerce_literal(definition.default_value, type_)
         if default is Undefined:
             raise SteppedAside("a variable's default is invalid")
-    required = isinstance(type_, GraphQLNonNull)
-    inner: Any = type_.of_type if required else type_
+    inner, nullable = nullable_type(type_)
     if is_leaf_type(inner):
-        return name, required, inner.coerce_input_value, default
-    return name, required, lambda value: coerce_input_value(value, inner), default
+        return name, not nullable, inner.coerce_input_value, default
+    return name, not nullable, lambda value: coerce_value(value, inner), default

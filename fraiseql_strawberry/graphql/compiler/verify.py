@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from graphql import GraphQLEnumType, Undefined, get_named_type
+from graphql import GraphQLEnumType, Undefined
 
 from ...errors import SchemaError
 from ...sql.catalog import Catalog, ColumnType
@@ -14,7 +14,9 @@ from ...sql.plan import ColumnRef
 from ...sql.source import OrderKey, Source, parse_order_by
 from .builder import LIST_ARGUMENTS, argument_scalar, is_list, join_of
 from .columns import column_ref, leaf_ref
-from .index import Argument, Leaf, ObjectIndex, Opaque, Related, Root, SchemaIndex
+from .core import argument_type, named_type
+from .fields import Argument, Leaf, Related, Root, without_obstacle
+from .index import ObjectIndex, SchemaIndex
 from .settings import Settings
 
 __all__ = ["verify"]
@@ -37,7 +39,7 @@ def verify(index: SchemaIndex, catalog: Catalog, settings: Settings) -> None:
         if object_.source is not None:
             verifier.rows(object_, object_.source)
         for name, field in object_.fields.items():
-            behind = field.behind if isinstance(field, Opaque) else field
+            behind = without_obstacle(field)
             if isinstance(behind, Root):
                 verifier.root(f"{object_.name}.{name}", behind)
 
@@ -60,7 +62,7 @@ class _Verifier:
                 leaf_ref(self._catalog, source, name, attribute.scalar, f"{object_.name}.{name}")
         for name, field in object_.fields.items():
             user = f"{object_.name}.{name}"
-            behind = field.behind if isinstance(field, Opaque) else field
+            behind = without_obstacle(field)
             if isinstance(behind, Leaf) and isinstance(field, Leaf):
                 leaf_ref(self._catalog, source, behind.python_name, behind.scalar, user)
             elif isinstance(behind, Related):
@@ -86,7 +88,9 @@ class _Verifier:
 
     def _filter(self, user: str, source: Source, ref: ColumnRef, argument: Argument) -> None:
         if ref.type.name == "json":
-            raise SchemaError(f"{user}: a json column has no equality; make {source}.{ref.name} jsonb")
+            raise SchemaError(
+                f"{user}: a json column has no equality; make {source}.{ref.name} jsonb"
+            )
         if ref.type.array and not is_list(argument):
             raise SchemaError(f"{user} is compared with {source}.{ref.name}, an array: take a list")
 
@@ -113,19 +117,29 @@ class _Verifier:
         self, user: str, object_: ObjectIndex, source: Source, keys: tuple[OrderKey, ...]
     ) -> None:
         for key in keys:
-            column_ref(self._catalog, source, key.column, object_.scalar_of(key.column), f"{user}, order_by")
+            column_ref(
+                self._catalog,
+                source,
+                key.column,
+                object_.scalar_of(key.column),
+                f"{user}, order_by",
+            )
 
     def _limit(self, user: str, limit: Any) -> None:
         highest = self._settings.max_limit
         if limit is not None and limit is not Undefined and not 0 <= limit <= highest:
             raise SchemaError(
-                f"{user}: its default limit {limit} is not from 0 to [graphql] max_limit = {highest}"
+                f"{user}: the default limit {limit} is not from 0 to [graphql] max_limit, {highest}"
             )
 
 
 def _choices(user: str, argument: Argument) -> list[tuple[OrderKey, ...]]:
-    type_ = get_named_type(argument.definition.type)
-    values = [value.value for value in type_.values.values()] if isinstance(type_, GraphQLEnumType) else []
+    type_ = named_type(argument_type(argument.definition))
+    values = (
+        [value.value for value in type_.values.values()]
+        if isinstance(type_, GraphQLEnumType)
+        else []
+    )
     texts = [value.value if isinstance(value, Enum) else value for value in values]
     if not texts or not all(isinstance(text, str) for text in texts):
         raise SchemaError(

@@ -145,9 +145,7 @@ class Comment:
 
     @classmethod
     def of(cls, row: CommentRow) -> Comment:
-        return cls(
-            id=row.id, content=row.content, created_at=row.created_at, user_id=row.user_id
-        )
+        return cls(id=row.id, content=row.content, created_at=row.created_at, user_id=row.user_id)
 
     @strawberry.field
     async def author(self, info: Info) -> User:

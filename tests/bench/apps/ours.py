@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import fraiseql_strawberry as fraiseql
 from fastapi import FastAPI
+from sqlalchemy import text
+
+import fraiseql_strawberry as fraiseql
 from fraiseql_strawberry import TenantSession, requires_scope
 from fraiseql_strawberry.config import load_config
-from sqlalchemy import text
 
 __all__ = ["app"]
 

@@ -39,7 +39,9 @@ class Wide:
     async def read(self, tenant: str | None, sql: str, args: list[Any]) -> str | None:
         async with self.connection.transaction(readonly=True):
             if tenant is not None:
-                await self.connection.execute("SELECT set_config('app.tenant_id', $1, true)", tenant)
+                await self.connection.execute(
+                    "SELECT set_config('app.tenant_id', $1, true)", tenant
+                )
             return await self.connection.fetchval(sql, *args)
 
 
@@ -49,7 +51,9 @@ async def open_wide(admin_url: str, index: SchemaIndex) -> AsyncIterator[Wide]:
     name = f"wide_{uuid4().hex}"
     server = await asyncpg.connect(admin_url)
     await server.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{name}' NOBYPASSRLS")
-    await server.execute(f"CREATE DATABASE {name} LC_COLLATE 'C' LC_CTYPE 'C.UTF-8' TEMPLATE template0")
+    await server.execute(
+        f"CREATE DATABASE {name} LC_COLLATE 'C' LC_CTYPE 'C.UTF-8' TEMPLATE template0"
+    )
     parts = urlsplit(admin_url)
     try:
         await _fill(parts._replace(path=f"/{name}").geturl(), name)
@@ -78,4 +82,3 @@ async def _fill(url: str, role: str) -> None:
                 )
     await admin.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
     await admin.close()
-

@@ -17,7 +17,7 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
-from tests.isolation.wide.rows import POOLS, _UUIDS
+from tests.isolation.wide.rows import _UUIDS, POOLS
 from tests.isolation.wide.types import schema as strawberry_schema
 
 SCHEMA = strawberry_schema._schema
@@ -40,10 +40,23 @@ class _State:
     variables: dict[str, Any] = field(default_factory=dict)
     fragments: list[tuple[str, str, str]] = field(default_factory=list)
     names: int = 0
+    taken: set[str] = field(default_factory=set)
 
     def name(self) -> str:
         self.names += 1
         return f"n{self.names}"
+
+    def alias(self) -> str:
+        """A response key; at times one that the statement might use for something else."""
+        known = [
+            name
+            for name in ("t1", "t2", "t3", "t4", "d", "v", "e", "data")
+            if name not in self.taken
+        ]
+        if known and self.draw(st.sampled_from([False] * 5 + [True])):
+            self.taken.add(known[0])
+            return known[0]
+        return self.name()
 
 
 @st.composite
@@ -56,7 +69,9 @@ def operations(draw: Any) -> Operation:
         definitions = f"({', '.join(state.definitions)})" if state.definitions else ""
         parts = [f"query Q{definitions} {body}"]
     parts += [f"fragment {name} on {type_} {text}" for name, type_, text in state.fragments]
-    return Operation(draw(st.sampled_from(["\n", " # a (comment: 5)\n"])).join(parts), state.variables)
+    return Operation(
+        draw(st.sampled_from(["\n", " # a (comment: 5)\n"])).join(parts), state.variables
+    )
 
 
 def _selection(state: _State, type_: GraphQLObjectType, depth: int) -> str:
@@ -74,7 +89,7 @@ def _selection(state: _State, type_: GraphQLObjectType, depth: int) -> str:
             case "object":
                 items.append(_object(state, type_, draw(st.sampled_from(objects)), depth))
             case "typename":
-                items.append(draw(st.sampled_from(["__typename", f"{state.name()}: __typename"])))
+                items.append(draw(st.sampled_from(["__typename", f"{state.alias()}: __typename"])))
             case "inline":
                 condition = draw(st.sampled_from(["", f" on {type_.name}"]))
                 below = _selection(state, type_, depth + 1)
@@ -85,7 +100,7 @@ def _selection(state: _State, type_: GraphQLObjectType, depth: int) -> str:
 
 
 def _leaf(state: _State, name: str) -> str:
-    alias = f"{state.name()}: " if state.draw(st.booleans()) else ""
+    alias = f"{state.alias()}: " if state.draw(st.booleans()) else ""
     return f"{alias}{name}{_directives(state)}"
 
 
@@ -93,7 +108,7 @@ def _object(state: _State, type_: GraphQLObjectType, name: str, depth: int) -> s
     field = type_.fields[name]
     arguments = _arguments(state, field.args)
     plain = not arguments and state.draw(st.booleans())
-    alias = "" if plain else f"{state.name()}: "
+    alias = "" if plain else f"{state.alias()}: "
     below = _selection(state, get_named_type(field.type), depth + 1)
     return f"{alias}{name}{arguments}{_directives(state)} {below}"
 
@@ -180,7 +195,7 @@ def _some_value(draw: Any, name: str, type_: Any) -> Any:
         case "ID", _:
             return draw(st.sampled_from(["1", "2", "3", "99", "nonsense"]))
         case _:
-            pool = POOLS[_snake(name)] if _snake(name) in POOLS else ["east", "west", "'"]
+            pool = POOLS.get(_snake(name), ["east", "west", "'"])
             return draw(st.sampled_from([item for item in pool if item not in _NO_INPUT]))
 
 
@@ -188,7 +203,7 @@ _NO_INPUT = ("infinity", "-infinity", "24:00:00", "\\x", "12345-06-07", "0044-03
 
 
 class _EnumName(str):
-    pass
+    __slots__ = ()
 
 
 def _snake(name: str) -> str:

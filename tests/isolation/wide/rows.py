@@ -39,7 +39,12 @@ _STAMPS = [
     "2024-01-01T00:00:00.000001+00:00",
     "1582-10-15T12:00:00.12+00:00",
 ]
-_ODD_STAMPS = ["infinity", "-infinity", "0044-03-15T12:00:00+00:00 BC", "10000-01-01T00:00:00+00:00"]
+_ODD_STAMPS = [
+    "infinity",
+    "-infinity",
+    "0044-03-15T12:00:00+00:00 BC",
+    "10000-01-01T00:00:00+00:00",
+]
 _DATES = ["2024-02-29", "0001-01-01", "9999-12-31"]
 _JSON = [{"a": None, "b": [1, 2.5, "x"]}, [], "text", 7, True, {"k": {"n": {}}}, [None, {"a": 1}]]
 
@@ -62,7 +67,13 @@ POOLS: dict[str, list[Any]] = {
     "a_zoned_time": ["12:30:00+00", "12:30:00.25+05:30", "01:02:03-08"],
     "a_stamp": [text[:-6] for text in _STAMPS] + ["infinity"],
     "a_zoned_stamp": [*_STAMPS, *_ODD_STAMPS],
-    "an_interval": ["00:00:00", "1 day", "-3 days +02:03:04.5", "1 mon 2 days 03:04:05", "36:00:00"],
+    "an_interval": [
+        "00:00:00",
+        "1 day",
+        "-3 days +02:03:04.5",
+        "1 mon 2 days 03:04:05",
+        "36:00:00",
+    ],
     "bytes_64": ["\\x", "\\x00ff10", "\\x" + "ab" * 100],
     "bytes_16": ["\\x", "\\x00ff10"],
     "a_json": _JSON,
@@ -111,7 +122,11 @@ def make_rows(tenant: str) -> Rows:
         for n in range(5)
     ]
     shelves = [
-        {"region": region, "number": number, "title": chance.choice([None, f"{tenant[-1]}{region}"])}
+        {
+            "region": region,
+            "number": number,
+            "title": chance.choice([None, f"{tenant[-1]}{region}"]),
+        }
         for region in ("east", "west")
         for number in (1, 2)
     ]
@@ -140,7 +155,9 @@ def make_rows(tenant: str) -> Rows:
 def _thing(
     chance: random.Random, n: int, people: list[Any], shelves: list[Any], *, dirty: bool
 ) -> dict[str, Any]:
-    shelf = chance.choice([*shelves, {"region": None, "number": 1}, {"region": "gone", "number": 9}])
+    shelf = chance.choice(
+        [*shelves, {"region": None, "number": 1}, {"region": "gone", "number": 9}]
+    )
     thing: dict[str, Any] = {
         "id": _UUIDS[10 + n],
         "number": n,

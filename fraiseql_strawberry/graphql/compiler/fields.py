@@ -1,0 +1,108 @@
+"""What a field of the schema can be: a column, rows of a source, or code of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from graphql import GraphQLArgument
+
+from ...sql.scalars import Scalar
+from ...sql.source import Relation, SourceQuery
+
+__all__ = [
+    "Argument",
+    "Arguments",
+    "Attribute",
+    "FieldIndex",
+    "Leaf",
+    "Opaque",
+    "Related",
+    "Root",
+    "without_obstacle",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A GraphQL argument: its name in Python, and its type and default in graphql-core."""
+
+    python_name: str
+    definition: GraphQLArgument
+
+
+Arguments = Mapping[str, Argument]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A field whose value is a column.
+
+    Args:
+        python_name: The attribute, and the column.
+        scalar: How the fast lane writes it; None where only the user's own scalar knows.
+        nullable: Whether it may be null.
+    """
+
+    python_name: str
+    scalar: Scalar | None
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A field whose value is rows of another source."""
+
+    relation: Relation
+    target: str
+    many: bool
+    nullable: bool
+    arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root field that reads a source."""
+
+    query: SourceQuery
+    target: str
+    many: bool
+    nullable: bool
+    arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A field that only Strawberry can resolve.
+
+    Args:
+        reason: Why.
+        behind: What its value is once the user's code has let it through.
+    """
+
+    reason: str
+    behind: Leaf | Related | Root | None = None
+
+
+FieldIndex = Leaf | Related | Root | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of a class that is stored in a column.
+
+    Args:
+        scalar: How its column's JSON becomes its Python value; None to go by the column's type.
+        required: Whether the class has no default for it.
+        enum: The class of an enum's members.
+    """
+
+    scalar: Scalar | None
+    required: bool
+    enum: type[Enum] | None = None
+
+
+def without_obstacle(field: FieldIndex | None) -> FieldIndex | None:
+    """What a field is once the user's code has let it through."""
+    return field.behind if isinstance(field, Opaque) else field

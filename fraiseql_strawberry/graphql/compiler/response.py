@@ -1,0 +1,116 @@
+"""What the fast lane reads of rows: the response itself, under the keys that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import FieldNode, OperationDefinitionNode
+
+from ...sql.plan import Constant, Field, Nested, Plan, Value
+from ...sql.render import MAX_KEY
+from ...sql.source import Source
+from .builder import Builder, Expanded
+from .columns import leaf_ref
+from .fields import Leaf, Opaque, Related, Root
+from .index import ObjectIndex, SchemaIndex
+from .reason import SteppedAside
+from .selection import Fragments, collect, subselections
+from .statement import Cost
+
+__all__ = ["ResponseBuilder", "require_sources"]
+
+# PostgreSQL's own limit is 1,664 in a target list.
+_MAX_COLUMNS = 1600
+
+
+def require_sources(
+    index: SchemaIndex, operation: OperationDefinitionNode, fragments: Fragments
+) -> None:
+    """Say at once, not at the first request, that a field is only Strawberry's to resolve."""
+    below = [(_query_object(index), [operation.selection_set])]
+    while below:
+        object_, selections = below.pop()
+        for key, nodes in collect(index.schema, object_.type, selections, fragments, {}).items():
+            field = _field_of(object_, key, nodes)
+            if isinstance(field, (Related, Root)):
+                below.append((index.object(field.target), subselections(nodes)))
+
+
+def _query_object(index: SchemaIndex) -> ObjectIndex:
+    query_type = index.schema.query_type
+    assert query_type is not None
+    return index.object(query_type.name)
+
+
+def _field_of(
+    object_: ObjectIndex, key: str, nodes: Sequence[FieldNode]
+) -> Leaf | Related | Root | Constant:
+    if len(key) > MAX_KEY:
+        raise SteppedAside("a response key longer than PostgreSQL's names")
+    name = nodes[0].name.value
+    if name == "__typename":
+        return Constant(key, object_.name)
+    field = object_.fields.get(name)
+    if field is None:
+        raise SteppedAside("introspection")
+    if isinstance(field, Opaque):
+        raise SteppedAside(field.reason)
+    return field
+
+
+class ResponseBuilder(Builder):
+    """Reads what goes out: values under their response keys, and nothing else."""
+
+    def operation(self, operation: OperationDefinitionNode) -> tuple[Plan, tuple[Cost, ...]]:
+        """The plan of all root fields."""
+        query = _query_object(self.index)
+        grouped = collect(
+            self.index.schema, query.type, [operation.selection_set], self.fragments, self.values
+        )
+        roots: list[Constant | Nested] = []
+        costs: list[Cost] = []
+        for key, nodes in grouped.items():
+            field = _field_of(query, key, nodes)
+            match field:
+                case Constant():
+                    roots.append(field)
+                case Root():
+                    nested, cost, _ = self.root(key, field, nodes)
+                    roots.append(nested)
+                    costs.append(cost)
+                case _:
+                    raise SteppedAside(f"{query.name}.{nodes[0].name.value} is no source")
+        return Plan(_not_too_many(roots)), tuple(costs)
+
+    def expand(self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]) -> Expanded:
+        """Values and relations under their response keys."""
+        grouped = collect(
+            self.index.schema, object_.type, subselections(nodes), self.fragments, self.values
+        )
+        fields: list[Field] = []
+        costs: list[Cost] = []
+        for key, below in grouped.items():
+            field = _field_of(object_, key, below)
+            match field:
+                case Constant():
+                    fields.append(field)
+                case Leaf():
+                    user = f"{object_.name}.{field.python_name}"
+                    ref, scalar = leaf_ref(
+                        self.catalog, source, field.python_name, field.scalar, user
+                    )
+                    fields.append(Value(key, ref, scalar, field.nullable))
+                case Related():
+                    nested, cost, _ = self.related(key, object_, source, field, below)
+                    fields.append(nested)
+                    costs.append(cost)
+                case _:
+                    raise SteppedAside(f"{object_.name}.{below[0].name.value} is a root field")
+        return Expanded(_not_too_many(fields), tuple(costs))
+
+
+def _not_too_many(fields: list[Any]) -> tuple[Any, ...]:
+    if len(fields) > _MAX_COLUMNS:
+        raise SteppedAside("more fields than PostgreSQL has columns")
+    return tuple(fields)

@@ -85,7 +85,7 @@ _INTERVAL = re.compile(
 def parse_interval(text: str) -> timedelta:
     """Read an interval in PostgreSQL's default style; a month counts as 30 days, a year as 365."""
     found = _INTERVAL.fullmatch(text)
-    if found is None:
+    if found is None or not text:
         raise ValueError(f"not an interval of PostgreSQL's default style: {text!r}")
     part = {
         name: int(value or 0)

@@ -27,7 +27,7 @@ from .errors import NestedAcquisition, TenantSwitchRefused
 from .isolation import Isolation
 from .scope import RequestScope, find_scope
 
-__all__ = ["Lease", "bound_session_class", "end_session", "open_session"]
+__all__ = ["Lease", "bound_session_class", "end_session", "open_session", "refuse_nested"]
 
 _chain: ContextVar[tuple[Lease, ...]] = ContextVar("fraiseql_leases", default=())
 
@@ -77,17 +77,30 @@ class Lease:
             self.closed = True
 
     def _refuse_nested(self) -> None:
-        if any(lease.held for lease in self._above):
-            raise NestedAcquisition(
-                hint="a tenant session is open with a connection further up; use that session, "
-                "or close it before you open another"
-            )
+        _refuse_below(self._above)
 
     def release(self) -> None:
         """Give the permit back; harmless when none is held."""
         if self.held:
             self.held = False
             self._scope.slots.release()
+
+
+def refuse_nested() -> None:
+    """Refuse to take a connection here and now.
+
+    Raises:
+        NestedAcquisition: When the code that awaits this one holds a connection itself.
+    """
+    _refuse_below(_chain.get())
+
+
+def _refuse_below(leases: tuple[Lease, ...]) -> None:
+    if any(lease.held for lease in leases):
+        raise NestedAcquisition(
+            hint="a tenant session is open with a connection further up; use that session, "
+            "or close it before you open another"
+        )
 
 
 class TenantBound(Session):

@@ -146,6 +146,11 @@ class Documents:
         return len(self._known)
 
     def _read(self, text: str, rules: Rules) -> Document:
+        if len(text) > self._limits.max_characters:
+            # Comments are no tokens: a megabyte of them takes 90 ms to skip.
+            raise GraphQLError(
+                f"The document is longer than {self._limits.max_characters} characters."
+            )
         try:
             node = parse(text, max_tokens=self._limits.max_tokens)
         except GraphQLSyntaxError as error:
@@ -159,7 +164,8 @@ class Documents:
         self._refuse_too_large(node)
         if not self._introspection:
             rules = (*rules, NoSchemaIntrospectionCustomRule)
-        document = Document(text, node, validate(self._schema, node, rules))
+        errors = [_readable(error) for error in validate(self._schema, node, rules)]
+        document = Document(text, node, errors)
         if not document.errors:
             document.operations = {facts.name: facts for facts in self._operations(node)}
         return document
@@ -225,3 +231,11 @@ def _field_names(
             yield from _field_names(fragments[node.name.value].selection_set, fragments)
         else:
             yield from _field_names(node.selection_set, fragments)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
+
+
+def _readable(error: GraphQLError) -> GraphQLError:
+    original = error.original_error
+    if original is None or isinstance(original, GraphQLError):
+        return error
+    # A literal broke a parser: Python refuses to read a number of more than 4300 digits.
+    return GraphQLError("The document holds a value that cannot be read.", nodes=error.nodes)

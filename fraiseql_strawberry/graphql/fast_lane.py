@@ -20,6 +20,7 @@ from ..events import OperationServed, notify
 from ..isolation.protocol import CompiledQuery
 from ..runtime import Runtime
 from ..scope import RequestScope, enter_scope
+from ..session import refuse_nested
 from ..trouble import translate
 from .compiler import Bound
 from .context import make_context
@@ -143,6 +144,7 @@ class FastLane:
         runtime = self._runtime
         tenant_id = scope.require_tenant()
         await runtime.admit(tenant_id)
+        refuse_nested()
         try:
             text = await runtime.isolation.read(tenant_id, cast(CompiledQuery, bound))
         except Exception as error:

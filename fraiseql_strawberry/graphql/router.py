@@ -202,7 +202,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
 
     async def parse_http_body(self, request: Any) -> Any:
         """Read the request; what is not a GraphQL request is refused before Strawberry sees it."""
-        if request.method == "POST":
+        if request.method == "POST" and "application/json" in (request.content_type or ""):
             decoded = self.decode_json(await request.get_body())
             for item in decoded if isinstance(decoded, list) else [decoded]:  # pyright: ignore[reportUnknownVariableType]
                 _check_request(item)

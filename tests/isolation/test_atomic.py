@@ -86,6 +86,11 @@ async def nap(session: TenantSession, name: str) -> str | None:
     return name
 
 
+async def slow(session: TenantSession) -> str | None:
+    await session.execute(text("SELECT pg_sleep(0.2)"))
+    return "slow"
+
+
 def fail() -> str | None:
     raise RuntimeError("a sibling failed")
 
@@ -94,7 +99,7 @@ def refuse() -> str | None:
     raise BadUserInput("no thank you")
 
 
-BODIES = [add, add_sync, count, add_orphan, write_and_read_on, nest, nap, fail, refuse]
+BODIES = [add, add_sync, count, add_orphan, write_and_read_on, nest, nap, slow, fail, refuse]
 SCHEMAS = {
     atomic: fraiseql.build_schema([users, *map(fraiseql.mutation(atomic=atomic), BODIES)])
     for atomic in (True, False)
@@ -111,6 +116,11 @@ class Blog:
     async def execute(self, query: str, *, atomic: bool = True) -> Any:
         async with self.tenancy.as_tenant(str(ACME)), asyncio.timeout(8):
             return await SCHEMAS[atomic].execute(query)
+
+    async def schema(self, atomic: bool) -> Any:
+        """The schema, once it has been served."""
+        assert (await self.execute("{ users { name } }", atomic=atomic)).errors is None
+        return SCHEMAS[atomic]
 
     async def stored(self) -> list[str]:
         """The names that were added, of any tenant."""
@@ -238,3 +248,33 @@ async def test_the_other_tenant_sees_nothing_of_it(blogging: Blog) -> None:
     assert {user["name"] for user in result.data["users"]} == {
         user.name for user in blog_of(GLOBEX).users
     }
+
+
+# --- Several operations of one job ------------------------------------------------------------------
+
+
+async def test_an_operation_that_fails_undoes_no_other(blogging: Blog) -> None:
+    atomic, plain = await blogging.schema(True), await blogging.schema(False)
+    async with blogging.tenancy.as_tenant(str(ACME)), asyncio.timeout(8):
+        failed, done = await asyncio.gather(
+            atomic.execute('mutation { count(name: "x") slow add(name: "a") { name } fail }'),
+            plain.execute('mutation { add(name: "b") { name } }'),
+        )
+    assert failed.data is None
+    assert done.errors is None
+    assert await blogging.stored() == ["b"]
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+async def test_each_operation_reads_with_its_own_variables(blogging: Blog, atomic: bool) -> None:
+    query = """mutation($name: String!, $skip: Int!) {
+        writeAndReadOn(name: $name) { posts(offset: $skip) { title } }
+    }"""
+    found = []
+    schema = await blogging.schema(atomic)
+    async with blogging.tenancy.as_tenant(str(ACME)):
+        for skip in (0, 1, 0):
+            result = await schema.execute(query, {"name": f"n{len(found)}", "skip": skip})
+            assert result.errors is None
+            found.append(len(result.data["writeAndReadOn"]["posts"]))
+    assert found == [1, 0, 1]

@@ -91,31 +91,38 @@ def test_an_invalid_literal_is_left_to_the_standard_lane(text: str) -> None:
     assert not isinstance(program.bind(None, normalise(text).literals), Bound)
 
 
-def test_a_literal_beside_a_comma_where_a_parser_finds_none() -> None:
-    # A comma may stand anywhere, so the 5 is taken out of the string.
-    text = '{ posts(title: , "a: 5") { id } }'
-    assert "not where it seems" in reason(text) or not normalise(text).literals
+def test_a_text_that_is_read_out_of_step_is_noticed() -> None:
+    # In a block string \\""" is a backslash and an escaped quotation mark: the string goes on.
+    text = '{ posts(title: """a\\\\""" b(c: 5) """) { id } }'
+    assert normalise(text).literals == ("5",)
+    assert "not where it seems" in reason(text)
 
 
-PIECES = st.sampled_from(
-    [
-        "{", "}", "(", ")", "posts", "post", "id", "title", "limit", ":", " ", ",", "\n", "5", "-7", "1.5",
-        '"a"', '"a: 5"', '""', '"""b"""', '"\\n"', "#c\n", "@include", "if", "true", "$v", "query", "...",
-        "[", "]", "=", "Int", '"', "\\", "x(a: 5)", "# x(a: 5)\n",
-    ]
-)  # fmt: skip
+IGNORED = st.sampled_from(["", " ", ",", "\n", " # (a: 5)\n", ' # "\n', "\ufeff"])
+STRINGS = st.sampled_from(
+    ['"a"', '""', '"b: 5, c(d: 6)"', r'"\""', r'"\\"', '"#"', '"""x"""', '""" "y" (z: 5) """', r'"""\""" """', "null"]
+)
+NUMBERS = st.sampled_from(["0", "1", "20", "-0", "null"])
+DIRECTIVES = st.sampled_from(["", "@include(if: true)", "@ skip (if: false)"])
 
 
-@given(st.lists(PIECES, max_size=30).map("".join))
-def test_whatever_the_text_a_lifted_literal_is_a_literal(text: str) -> None:
+@given(st.lists(IGNORED, min_size=9, max_size=9), STRINGS, NUMBERS, NUMBERS, DIRECTIVES)
+def test_a_lifted_literal_is_bound_as_the_literal_is(
+    gaps: list[str], title: str, limit: str, offset: str, directive: str
+) -> None:
+    limit = limit.replace("null", "3")
+    tokens = ["(", "title", ":", title, " limit", ":", limit, " offset:", offset]
+    arguments = "".join(a + b for a, b in zip(tokens, gaps, strict=True))
+    text = f"query Q {{ posts{arguments}) {directive} {{ id @include(if: true) }} }}"
     lifted = normalise(text)
-    assume(lifted.literals)
-    try:
-        document = parse(text)
-    except GraphQLSyntaxError:
-        return
-    assume(not validate(INDEX.schema, document))
-    compile_operation(INDEX, document, None, CATALOG, SETTINGS, lifted=lifted)
+    with_lift = compile_operation(INDEX, parse(text), None, CATALOG, SETTINGS, lifted=lifted)
+    without = compile_operation(INDEX, parse(text), None, CATALOG, SETTINGS)
+    assert isinstance(with_lift, Compiled)
+    assert isinstance(without, Compiled)
+    one, other = with_lift.bind(None, lifted.literals), without.bind()
+    assert isinstance(one, Bound)
+    assert isinstance(other, Bound)
+    assert (one.sql(), one.args) == (other.sql(), other.args)
 
 
 LIMITS = st.integers(0, 100)

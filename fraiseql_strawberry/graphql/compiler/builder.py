@@ -206,7 +206,7 @@ class Builder(ABC):
             limit, cost = Parameter(slot, _INT8), Cost(highest, slot)
         offset = None
         value = values.get("offset")
-        if value is not None and not (isinstance(value, Known) and value.value == 0):
+        if value is not None and not (isinstance(value, Known) and value.ours and not value.value):
             offset = Parameter(self.slots.add(value, _offset, "offset"), _INT8)
         return limit, offset, cost
 

@@ -209,9 +209,9 @@ class Runtime:
         """
         scope = current_scope()
         tenant_id = scope.require_tenant()
-        if scope.unit is not None:  # an atomic operation: its one session, in turns
+        if scope.operation.unit is not None:  # atomic: its one session, in turns
             with translated():
-                async with scope.unit.turn() as shared:
+                async with scope.operation.unit.turn() as shared:
                     yield shared
             return
         await self.admit(tenant_id)
@@ -238,8 +238,8 @@ class Runtime:
         scope = current_scope()
         tenant_id = scope.require_tenant()
         with translated():
-            if scope.unit is not None:  # what the operation wrote must be seen
-                async with scope.unit.turn() as session:
+            if scope.operation.unit is not None:  # what the operation wrote must be seen
+                async with scope.operation.unit.turn() as session:
                     connection = await session.connection()
                     return await self.isolation.read_in(connection, tenant_id, query)
             async with Lease(scope).hold():
@@ -295,6 +295,14 @@ class Runtime:
         )
 
     def _refuse_unsafe_configuration(self) -> None:
+        multitenancy = self.config.multitenancy
+        if not multitenancy.enabled or multitenancy.strategy != "row":
+            # Nothing else keeps tenants apart here, so nothing else is served.
+            raise SetupError(
+                f"[multitenancy] enabled = {str(multitenancy.enabled).lower()}, strategy = "
+                f'"{multitenancy.strategy}": this version isolates by enabled = true and '
+                'strategy = "row" only'
+            )
         for warning in self.config.warnings:
             _log.warning("%s", warning)
         if self.verifier is not None or self.config.multitenancy.trust_header:

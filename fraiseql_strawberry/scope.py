@@ -32,6 +32,23 @@ __all__ = [
 CONNECTIONS_PER_REQUEST = 2
 
 _current: ContextVar[RequestScope | None] = ContextVar("fraiseql_scope", default=None)
+_operation: ContextVar[OperationState | None] = ContextVar("fraiseql_operation", default=None)
+
+
+class OperationState:
+    """What one GraphQL operation keeps to itself.
+
+    Args:
+        scope: The request or job that it is part of.
+    """
+
+    __slots__ = ("loaders", "scope", "served", "unit")
+
+    def __init__(self, scope: RequestScope) -> None:
+        self.scope = scope
+        self.served: object = None  # the schema, as its tenancy serves it
+        self.unit: Any = None  # the one transaction of an atomic operation
+        self.loaders: dict[Any, Any] = {}
 
 
 class RequestScope:
@@ -44,8 +61,7 @@ class RequestScope:
     """
 
     __slots__ = (
-        "_slots", "_tenant_id", "aside", "claims", "loaders", "resolved", "runtime", "served",
-        "source", "unit",
+        "_operation", "_slots", "_tenant_id", "aside", "claims", "resolved", "runtime", "source",
     )  # fmt: skip
 
     def __init__(
@@ -62,10 +78,14 @@ class RequestScope:
         self.source = source
         self.resolved = tenant_id is not None
         self.runtime = runtime
-        self.served: object = None
         self.aside: Any = None  # why the fast lane stepped aside, once it has
-        self.unit: Any = None  # the one transaction of an atomic operation
-        self.loaders: dict[Any, Any] = {}
+        self._operation = OperationState(self)
+
+    @property
+    def operation(self) -> OperationState:
+        """The running GraphQL operation's own; a job may run several at a time."""
+        state = _operation.get()
+        return state if state is not None and state.scope is self else self._operation
 
     @property
     def tenant_id(self) -> str | None:
@@ -140,3 +160,16 @@ def replace_scope(scope: RequestScope | None) -> RequestScope | None:
     previous = _current.get()
     _current.set(scope)
     return previous
+
+
+@contextmanager
+def enter_operation(scope: RequestScope) -> Generator[OperationState]:
+    """Make `scope` the running one for the block, with a GraphQL operation of its own."""
+    previous = _operation.get()
+    state = OperationState(scope)
+    _operation.set(state)
+    try:
+        with enter_scope(scope):
+            yield state
+    finally:
+        _operation.set(previous)

@@ -171,6 +171,7 @@ class Graphql:
     max_aliases: Annotated[int, whole(0, 10_000)] = 30
     max_tokens: Annotated[int, _count] = 2000
     fast_lane: bool = True
+    server_timing: bool = False
     max_limit: Annotated[int, _count] = 1000
     max_body_bytes: Annotated[int, whole(1, 1_000_000_000)] = 1_000_000
     max_cost: Annotated[int, whole(1, 1_000_000_000)] = 100_000

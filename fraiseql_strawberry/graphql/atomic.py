@@ -54,7 +54,7 @@ class AtomicUnit:
     async def __aenter__(self) -> AtomicUnit:
         scope = current_scope()
         self._session = await self._stack.enter_async_context(self._runtime.session())
-        scope.unit = self
+        scope.operation.unit = self
         return self
 
     async def __aexit__(
@@ -63,7 +63,7 @@ class AtomicUnit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        current_scope().unit = None
+        current_scope().operation.unit = None
         result = self._operation.result
         if error is None and result is not None and result.errors:
             kind, error = _Undo, _Undo()

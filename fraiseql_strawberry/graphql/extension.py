@@ -14,11 +14,11 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from ..errors import Forbidden, TenancyError
 from ..events import OperationServed, notify
 from ..runtime import Runtime, running
-from ..scope import enter_scope, find_scope
+from ..scope import enter_operation, find_scope
 from .atomic import AtomicUnit
 from .context import Context, make_context
 from .documents import Document, OperationFacts
-from .fast_lane import Aside, GraphQLRequest, lane_of
+from .fast_lane import Aside, GraphQLRequest, lane_of, server_timing
 from .guard import Around, admit_operation, middleware_request
 from .middleware import Middleware, Outcome
 from .public_errors import Refused, public_errors, refused
@@ -75,7 +75,7 @@ class TenancyExtension(SchemaExtension):
         """Middlewares, the tenant, its status; then, for atomic operations, one transaction."""
         operation, around = self.execution_context, Around()
         scope = self._context.scope
-        scope.served = self._served
+        scope.operation.served = self._served
         aside, scope.aside = scope.aside, None
         started = time.perf_counter()
         facts: OperationFacts | None = None
@@ -138,7 +138,7 @@ class TenancyExtension(SchemaExtension):
                 hint="pass context_getter=tenancy.context(…) to the router, or run inside "
                 "tenancy.as_tenant(…)",
             )
-        with enter_scope(scope):
+        with enter_operation(scope):
             yield
 
     async def _fast_lane(self, facts: OperationFacts) -> Aside:
@@ -196,8 +196,11 @@ class TenancyExtension(SchemaExtension):
 
     def _observe(self, facts: OperationFacts, aside: Aside, started: float) -> None:
         runtime = self._served.runtime
+        seconds = time.perf_counter() - started
+        response = self._context.get("response")
+        if runtime.config.graphql.server_timing and response is not None:
+            response.headers["Server-Timing"] = server_timing("standard", aside.reason, seconds)
         if runtime.observers:
-            seconds = time.perf_counter() - started
             tenant_id = self._context.scope.tenant_id
             event = OperationServed(
                 tenant_id, facts.name, facts.type, "standard", aside.reason, seconds

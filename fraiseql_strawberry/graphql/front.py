@@ -9,6 +9,7 @@ tests, no overridden method of the router's.
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,7 +21,7 @@ from ..errors import TenancyError
 from ..fastapi import answer_error, scope_of
 from ..runtime import Runtime
 from ..scope import RequestScope
-from .fast_lane import Aside, FastLane, GraphQLRequest, read_request
+from .fast_lane import Aside, FastLane, GraphQLRequest, read_request, server_timing
 
 try:
     from orjson import loads as _loads
@@ -45,11 +46,13 @@ class Front:
     def __init__(self, runtime: Runtime, lane: FastLane) -> None:
         self._runtime = runtime
         self._lane = lane
+        self._timing = runtime.config.graphql.server_timing
         vary = f"Authorization, {runtime.config.multitenancy.tenant_header}"
         self._headers = [(b"cache-control", b"no-store"), (b"vary", vary.encode("latin-1"))]
 
     async def answer(self, asgi: Scope, body: bytes, send: Send) -> bool:
         """Answer a request if the lane can; nothing has been sent where this returns False."""
+        started = time.perf_counter() if self._timing else 0.0
         scope = scope_of(asgi)
         media_type = _media_type(asgi["headers"])
         request = None if media_type is None else request_of(asgi, body)
@@ -69,6 +72,9 @@ class Front:
             (b"content-length", b"%d" % len(payload)),
             *self._headers,
         ]
+        if started:
+            seconds = time.perf_counter() - started
+            headers.append((b"server-timing", server_timing("fast", "compiled", seconds).encode()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": payload})
         return True

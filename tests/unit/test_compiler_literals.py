@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from graphql import GraphQLSyntaxError, parse, validate
+from graphql import GraphQLSyntaxError, parse
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -45,7 +45,9 @@ ID = "11111111-1111-4111-8111-111111111111"
 def test_only_plain_arguments_of_fields_are_lifted(text: str, literals: tuple[str, ...]) -> None:
     lifted = normalise(text)
     assert lifted.literals == literals
-    assert [text[s : s + len(t)] for s, t in zip(lifted.starts, literals, strict=True)] == list(literals)
+    assert [text[s : s + len(t)] for s, t in zip(lifted.starts, literals, strict=True)] == list(
+        literals
+    )
     assert (lifted.key == text) is (not literals)
 
 
@@ -72,7 +74,9 @@ def test_fields_of_one_response_key_stay_equal() -> None:
     # Valid for this text, and not for every text in which two more literals stand here.
     text = "{ posts(limit: 5) { id } posts(limit: # five\n 5) { title } }"
     assert "lifted here and kept there" in reason(text)
-    assert isinstance(compile_text("{ posts(limit: 5) { id } posts(limit: 5) { title } }"), Compiled)
+    assert isinstance(
+        compile_text("{ posts(limit: 5) { id } posts(limit: 5) { title } }"), Compiled
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,8 @@ def test_fields_of_one_response_key_stay_equal() -> None:
     ],
 )
 def test_an_invalid_literal_is_left_to_the_standard_lane(text: str) -> None:
-    good = '{ post(id: "%s") { id } }' % ID if "post(" in text else "{ posts(limit: 1) { id } }"
+    by_id = f'{{ post(id: "{ID}") {{ id }} }}'
+    good = by_id if "post(" in text else "{ posts(limit: 1) { id } }"
     program = compile_text(good)
     assert normalise(text).key == normalise(good).key
     assert isinstance(program, Compiled)
@@ -100,7 +105,18 @@ def test_a_text_that_is_read_out_of_step_is_noticed() -> None:
 
 IGNORED = st.sampled_from(["", " ", ",", "\n", " # (a: 5)\n", ' # "\n', "\ufeff"])
 STRINGS = st.sampled_from(
-    ['"a"', '""', '"b: 5, c(d: 6)"', r'"\""', r'"\\"', '"#"', '"""x"""', '""" "y" (z: 5) """', r'"""\""" """', "null"]
+    [
+        '"a"',
+        '""',
+        '"b: 5, c(d: 6)"',
+        r'"\""',
+        r'"\\"',
+        '"#"',
+        '"""x"""',
+        '""" "y" (z: 5) """',
+        r'"""\""" """',
+        "null",
+    ]
 )
 NUMBERS = st.sampled_from(["0", "1", "20", "-0", "null"])
 DIRECTIVES = st.sampled_from(["", "@include(if: true)", "@ skip (if: false)"])
@@ -134,15 +150,23 @@ def test_a_cached_program_binds_what_a_fresh_one_does(
     first: tuple[int, str, int], second: tuple[int, str, int]
 ) -> None:
     def text(limit: int, title: str, offset: int) -> str:
-        quoted = title.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-        return f'{{ posts(limit: {limit}, title: "{quoted}") {{ id }} p: posts(offset: {offset}) {{ id }} }}'
+        quoted = (
+            title.replace("\\", "\\\\")
+            .replace('"', '\\"')
+            .replace("\n", "\\n")
+            .replace("\r", "\\r")
+        )
+        other = f"p: posts(offset: {offset}) {{ id }}"
+        return f'{{ posts(limit: {limit}, title: "{quoted}") {{ id }} {other} }}'
 
     def compiled(text: str) -> Compiled | None:
         try:
             document = parse(text)
         except GraphQLSyntaxError:
             return None  # a control character
-        program = compile_operation(INDEX, document, None, CATALOG, SETTINGS, lifted=normalise(text))
+        program = compile_operation(
+            INDEX, document, None, CATALOG, SETTINGS, lifted=normalise(text)
+        )
         assert isinstance(program, Compiled)
         return program
 

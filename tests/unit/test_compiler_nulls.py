@@ -7,7 +7,14 @@ import pytest
 
 from tests.unit.compiler_blog import bind
 
-POST = {"id": "1", "title": "a", "rating": 1.5, "views": 1, "state": "LIVE", "author": {"name": "b"}}
+POST = {
+    "id": "1",
+    "title": "a",
+    "rating": 1.5,
+    "views": 1,
+    "state": "LIVE",
+    "author": {"name": "b"},
+}
 SELECTION = "{ posts { id title rating views state author { name } } }"
 
 

@@ -31,8 +31,8 @@ def without(column: str) -> list[dict[str, Any]]:
     ("sources", "message"),
     [
         (without("title"), r'Post.title: v_post has no column "title"'),
-        (without("user_id"), r'Post.user_id: v_post has no column "user_id"; did you mean'),
-        (without("friend_id"), r'app.tb_friend has no column "friend_id"; did you mean "user_id"'),
+        (without("user_id"), r'Post.user_id: v_post has no column "user_id"'),
+        (without("friend_id"), r'app.tb_friend has no column "friend_id"'),
         (without("created_at"), r"Post.created_at"),
         (
             [{**row, "type": "text"} if row["column"] == "views" else row for row in ROWS],
@@ -70,7 +70,9 @@ def test_an_argument_without_a_column() -> None:
     @fraiseql.query(sql_source="v_thing")
     def things(nam: str | None = None) -> list[Thing]: ...
 
-    with pytest.raises(SchemaError, match=r'Query.things\(nam:\): v_thing has no column "nam"; did you mean "name"'):
+    with pytest.raises(
+        SchemaError, match=r'Query.things\(nam:\): v_thing has no column "nam"; did you mean "name"'
+    ):
         check(things, sources=THINGS)
 
 
@@ -78,7 +80,9 @@ def test_an_order_without_a_column() -> None:
     @fraiseql.query(sql_source="v_thing", order_by="-nmae")
     def things() -> list[Thing]: ...
 
-    with pytest.raises(SchemaError, match=r'order_by: v_thing has no column "nmae"; did you mean "name"'):
+    with pytest.raises(
+        SchemaError, match=r'order_by: v_thing has no column "nmae"; did you mean "name"'
+    ):
         check(things, sources=THINGS)
 
 
@@ -102,7 +106,7 @@ def test_a_filter_on_json() -> None:
     @fraiseql.query(sql_source="v_thing")
     def things(extra: strawberry.scalars.JSON | None = None) -> list[Thing]: ...
 
-    with pytest.raises(SchemaError, match="make v_thing.extra jsonb"):
+    with pytest.raises(SchemaError, match=r"make v_thing\.extra jsonb"):
         check(things, sources=THINGS)
 
 

@@ -86,6 +86,7 @@ fast_lane = false
 max_limit = 10
 max_body_bytes = 1000
 max_cost = 10
+server_timing = true
 
 [multitenancy.routing]
 registry_url = "${REGISTRY_DATABASE_URL}"

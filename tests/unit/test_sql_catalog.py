@@ -22,7 +22,12 @@ def test_names_lead_back_to_their_sources() -> None:
 def test_the_revision_changes_with_any_column() -> None:
     before = Catalog.read(ROWS)
     assert Catalog.read(ROWS).revision == before.revision
-    for key, value in [("type", "int4"), ("column", "other"), ("is_array", True), ("readable", False)]:
+    for key, value in [
+        ("type", "int4"),
+        ("column", "other"),
+        ("is_array", True),
+        ("readable", False),
+    ]:
         changed = [{**ROWS[0], key: value}, *ROWS[1:]]
         assert Catalog.read(changed).revision != before.revision
 

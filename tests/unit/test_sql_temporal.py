@@ -18,7 +18,9 @@ from fraiseql_strawberry.sql.temporal import (
 )
 
 
-@pytest.mark.parametrize("text", ["2024-02-29", "infinity", "-infinity", "0044-03-15 BC", "10000-01-01"])
+@pytest.mark.parametrize(
+    "text", ["2024-02-29", "infinity", "-infinity", "0044-03-15 BC", "10000-01-01"]
+)
 def test_a_date_keeps_its_text(text: str) -> None:
     assert format_date(parse_date(text)) == text
 
@@ -45,7 +47,8 @@ def test_infinity_compares_like_the_latest_moment_of_its_column() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["01:02:03", "01:02:03.5", "24:00:00", "01:02:03+02", "01:02:03.25+05:30", "01:02:03-08"]
+    "text",
+    ["01:02:03", "01:02:03.5", "24:00:00", "01:02:03+02", "01:02:03.25+05:30", "01:02:03-08"],
 )
 def test_a_time_keeps_its_text(text: str) -> None:
     assert format_time(parse_time(text)) == text

@@ -209,9 +209,9 @@ class Runtime:
         """
         scope = current_scope()
         tenant_id = scope.require_tenant()
-        if scope.operation.unit is not None:  # atomic: its one session, in turns
+        if scope.unit is not None:  # atomic: its one session, in turns
             with translated():
-                async with scope.operation.unit.turn() as shared:
+                async with scope.unit.turn() as shared:
                     yield shared
             return
         await self.admit(tenant_id)
@@ -238,8 +238,8 @@ class Runtime:
         scope = current_scope()
         tenant_id = scope.require_tenant()
         with translated():
-            if scope.operation.unit is not None:  # what the operation wrote must be seen
-                async with scope.operation.unit.turn() as session:
+            if scope.unit is not None:  # what the operation wrote must be seen
+                async with scope.unit.turn() as session:
                     connection = await session.connection()
                     return await self.isolation.read_in(connection, tenant_id, query)
             async with Lease(scope).hold():

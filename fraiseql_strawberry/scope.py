@@ -20,8 +20,10 @@ from .errors import TenantSwitchRefused, Unauthorized
 
 __all__ = [
     "CONNECTIONS_PER_REQUEST",
+    "OperationState",
     "RequestScope",
     "current_scope",
+    "enter_operation",
     "enter_scope",
     "find_scope",
     "replace_scope",
@@ -60,9 +62,7 @@ class RequestScope:
         source: Where the tenant came from: "claim", "header", "middleware", "code" or "none".
     """
 
-    __slots__ = (
-        "_operation", "_slots", "_tenant_id", "aside", "claims", "resolved", "runtime", "source",
-    )  # fmt: skip
+    __slots__ = ("_slots", "_tenant_id", "aside", "claims", "resolved", "runtime", "source")
 
     def __init__(
         self,
@@ -79,13 +79,18 @@ class RequestScope:
         self.resolved = tenant_id is not None
         self.runtime = runtime
         self.aside: Any = None  # why the fast lane stepped aside, once it has
-        self._operation = OperationState(self)
 
     @property
-    def operation(self) -> OperationState:
-        """The running GraphQL operation's own; a job may run several at a time."""
+    def operation(self) -> OperationState | None:
+        """The GraphQL operation that is running; a job may run several at a time."""
         state = _operation.get()
-        return state if state is not None and state.scope is self else self._operation
+        return state if state is not None and state.scope is self else None
+
+    @property
+    def unit(self) -> Any:
+        """The one transaction of the running operation, where it is atomic."""
+        state = self.operation
+        return None if state is None else state.unit
 
     @property
     def tenant_id(self) -> str | None:

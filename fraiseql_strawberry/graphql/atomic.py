@@ -14,7 +14,7 @@ from strawberry.types import ExecutionContext
 
 from ..errors import NestedAcquisition, TenancyError
 from ..runtime import Runtime
-from ..scope import current_scope
+from ..scope import OperationState
 from ..trouble import translate
 
 __all__ = ["AtomicUnit"]
@@ -41,20 +41,23 @@ class AtomicUnit:
 
     Args:
         runtime: The tenancy.
+        state: The operation, to which its sessions belong from now on.
         operation: Whose result says how it ended.
     """
 
-    def __init__(self, runtime: Runtime, operation: ExecutionContext) -> None:
+    def __init__(
+        self, runtime: Runtime, state: OperationState, operation: ExecutionContext
+    ) -> None:
         self._runtime = runtime
+        self._state = state
         self._operation = operation
         self._stack = AsyncExitStack()
         self._free = asyncio.Lock()
         self._session: AsyncSession | None = None
 
     async def __aenter__(self) -> AtomicUnit:
-        scope = current_scope()
         self._session = await self._stack.enter_async_context(self._runtime.session())
-        scope.operation.unit = self
+        self._state.unit = self
         return self
 
     async def __aexit__(
@@ -63,7 +66,7 @@ class AtomicUnit:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        current_scope().operation.unit = None
+        self._state.unit = None
         result = self._operation.result
         if error is None and result is not None and result.errors:
             kind, error = _Undo, _Undo()

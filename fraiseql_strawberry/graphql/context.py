@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from strawberry.fastapi import BaseContext
 
@@ -31,8 +31,11 @@ class Context(BaseContext, MutableMapping[str, Any]):
     _runtime: Runtime
 
     # A mapping compares by content; a context is one request's and is compared by identity.
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
     @property
     def scope(self) -> RequestScope:
@@ -136,7 +139,7 @@ def make_context(runtime: Runtime, scope: RequestScope, custom: object = None) -
     if custom is None or (isinstance(custom, Mapping) and not isinstance(custom, BaseContext)):
         context = Context()
         context._scope, context._runtime = scope, runtime  # pyright: ignore[reportPrivateUsage]
-        for key, value in (custom or {}).items():
+        for key, value in cast("Mapping[str, Any]", custom or {}).items():
             context[key] = value
         return context
     if not isinstance(custom, BaseContext):
@@ -147,9 +150,10 @@ def make_context(runtime: Runtime, scope: RequestScope, custom: object = None) -
     if not isinstance(custom, Context):
         object.__setattr__(custom, "__class__", _mixed(type(custom)))
     vars(custom)["_scope"], vars(custom)["_runtime"] = scope, runtime
-    return custom  # pyright: ignore[reportReturnType]
+    return cast(Context, custom)
 
 
 @cache
-def _mixed(cls: type[BaseContext]) -> type[Context]:
-    return type(cls.__name__, (cls, Context), {"__module__": cls.__module__})
+def _mixed(cls: type[BaseContext]) -> type:
+    bases: Any = (cls, Context)
+    return type(cls.__name__, bases, {"__module__": cls.__module__})

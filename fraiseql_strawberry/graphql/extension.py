@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 from graphql import GraphQLError
@@ -14,7 +14,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from ..errors import Forbidden, TenancyError
 from ..events import OperationServed, notify
 from ..runtime import Runtime, running
-from ..scope import enter_operation, find_scope
+from ..scope import OperationState, enter_operation, find_scope
 from .atomic import AtomicUnit
 from .context import Context, make_context
 from .documents import Document, OperationFacts
@@ -48,6 +48,7 @@ class TenancyExtension(SchemaExtension):
         self._runtime = runtime
         self._middleware = middleware
         self._document: Document | None = None
+        self._state: OperationState
 
     def on_operation(self) -> Iterator[None]:  # type: ignore[override]
         """Make the request's scope ambient and its context ours; mask whatever comes out."""
@@ -75,7 +76,7 @@ class TenancyExtension(SchemaExtension):
         """Middlewares, the tenant, its status; then, for atomic operations, one transaction."""
         operation, around = self.execution_context, Around()
         scope = self._context.scope
-        scope.operation.served = self._served
+        self._state.served = self._served
         aside, scope.aside = scope.aside, None
         started = time.perf_counter()
         facts: OperationFacts | None = None
@@ -96,7 +97,7 @@ class TenancyExtension(SchemaExtension):
         assert facts is not None and aside is not None
         try:
             if facts.atomic:
-                async with AtomicUnit(self._served.runtime, operation):
+                async with AtomicUnit(self._served.runtime, self._state, operation):
                     yield
             else:
                 yield
@@ -123,7 +124,7 @@ class TenancyExtension(SchemaExtension):
         return self.execution_context.context
 
     @contextmanager
-    def _scope(self) -> Iterator[None]:
+    def _scope(self) -> Generator[None]:
         operation = self.execution_context
         ambient = find_scope()
         if isinstance(operation.context, Context):
@@ -138,7 +139,7 @@ class TenancyExtension(SchemaExtension):
                 hint="pass context_getter=tenancy.context(…) to the router, or run inside "
                 "tenancy.as_tenant(…)",
             )
-        with enter_operation(scope):
+        with enter_operation(scope) as self._state:
             yield
 
     async def _fast_lane(self, facts: OperationFacts) -> Aside:

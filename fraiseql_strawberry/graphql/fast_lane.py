@@ -77,9 +77,10 @@ def lane_of(served: ServedSchema) -> FastLane | None:
 
 
 def _is_open(runtime: Runtime, schema: Schema) -> bool:
+    executor: Any = schema.execution_context_class  # pyright: ignore[reportUnknownMemberType]
     return (
         runtime.config.graphql.fast_lane
-        and schema.execution_context_class is StrawberryGraphQLCoreExecutionContext
+        and executor is StrawberryGraphQLCoreExecutionContext
         and all(_is_safe(extension) for extension in schema.extensions)
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 from strawberry.extensions import FieldExtension
 from strawberry.types.field import StrawberryField
@@ -63,22 +63,25 @@ class _Inject(FieldExtension):
     _KEY = "fraiseql_session"
 
     def apply(self, field: StrawberryField) -> None:
-        resolver = field.base_resolver
-        session = None if resolver is None else find_session_parameter(resolver.wrapped_func)  # pyright: ignore[reportArgumentType]
+        resolver = cast(Any, field.base_resolver)  # pyright: ignore[reportUnknownMemberType]
+        session = None if resolver is None else find_session_parameter(resolver.wrapped_func)
         if resolver is None or session is None:
             raise SchemaError(
                 f"fraiseql.inject on {field.python_name!r}: annotate one argument with TenantSession"
             )
         field.arguments = [a for a in field.arguments if a.python_name != session.name]
-        field.metadata = {**field.metadata, self._KEY: (session, resolver.is_async)}
+        known: Any = {**field.metadata, self._KEY: (session, resolver.is_async)}
+        field.metadata = known
 
     async def resolve_async(
         self, next_: Callable[..., Any], source: Any, info: Any, **kwargs: Any
     ) -> Any:
         session, is_async = info._field.metadata[self._KEY]
-        return await resolve_with_session(
-            lambda **injected: next_(source, info, **kwargs, **injected), session, sync=not is_async
-        )
+
+        def call(**injected: Any) -> Any:
+            return next_(source, info, **kwargs, **injected)
+
+        return await resolve_with_session(call, session, sync=not is_async)
 
 
 inject = _Inject()

@@ -142,7 +142,10 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         tenancy.when_started(self._served.prepare)
         if settings.ide:
             self.add_api_route(
-                f"{path.rstrip('/')}/graphiql/{{name}}", self._asset, methods=["GET"], include_in_schema=False
+                f"{path.rstrip('/')}/graphiql/{{name}}",
+                self._asset,
+                methods=["GET"],
+                include_in_schema=False,
             )
 
     def _open_front(self, tenancy: Runtime) -> Front | None:
@@ -166,7 +169,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         """Strawberry's own handling, with its plain-text refusals turned into coded errors."""
         try:
             answer = await self._fast(request, context)
-            return answer or await super().run(request, context, root_value)
+            return answer or cast(Any, await super().run(request, context, root_value))
         except HTTPException as error:
             body = BadUserInput(error.reason).body()
             return JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
@@ -204,7 +207,8 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         """Read the request; what is not a GraphQL request is refused before Strawberry sees it."""
         if request.method == "POST" and "application/json" in (request.content_type or ""):
             decoded = self.decode_json(await request.get_body())
-            for item in decoded if isinstance(decoded, list) else [decoded]:  # pyright: ignore[reportUnknownVariableType]
+            items = cast("list[object]", decoded) if isinstance(decoded, list) else [decoded]
+            for item in items:
                 _check_request(item)
         return await super().parse_http_body(request)
 
@@ -258,13 +262,13 @@ def _before_execution(result: ExecutionResult) -> bool:
 
 def _request_code(body: Any) -> str | None:
     """The code of a refusal of the whole request: no field of it has a value."""
-    if not isinstance(body, dict) or not body.get("errors"):
+    answer: dict[str, Any] = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    if not answer.get("errors"):
         return None
-    data = cast(dict[str, Any], body).get("data")
+    data = answer.get("data")
     if data and any(value is not None for value in data.values()):
         return None
-    error = body["errors"][0]
-    code = error.get("extensions", {}).get("code") if isinstance(error, dict) else None
-    if code == TenancyError.code and "data" not in body:
+    code: str | None = answer["errors"][0].get("extensions", {}).get("code")
+    if code == TenancyError.code and "data" not in answer:
         return code
     return code if code in _REQUEST_CODES else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry import Schema
 
 from ..runtime import Runtime
@@ -47,20 +48,36 @@ class ServedSchema:
         self._fields: FieldCompiler | None = None
         self._reading = asyncio.Lock()
 
-    async def prepare(self) -> FieldCompiler:
+    async def prepare(self, session: AsyncSession | None = None) -> FieldCompiler:
         """Read the catalog, once, and hold the decorated types against it.
+
+        Args:
+            session: The session of the code that asks, whose connection is then used: one that
+                holds a connection must not wait for another.
 
         Raises:
             SchemaError: When a source or one of its columns is missing, with the nearest name.
         """
-        if self._fields is None:
-            async with self._reading:
-                if self._fields is None:
-                    names = source_names(self.index.sources())
-                    rows = await self.runtime.isolation.catalog(CATALOG_SQL, names) if names else []
-                    self.catalog = Catalog.read(rows)
-                    verify(self.index, self.catalog, self.settings)
-                    self._fields = FieldCompiler(self.index, self.catalog, self.settings)
+        if self._fields is not None:
+            return self._fields
+        names = source_names(self.index.sources())
+        if session is not None and names:
+            connection = await session.connection()
+            result = await connection.exec_driver_sql(CATALOG_SQL, (names,))
+            return self._learn([dict(row) for row in result.mappings()])
+        async with self._reading:
+            if self._fields is None:
+                rows: Sequence[Any] = (
+                    await self.runtime.isolation.catalog(CATALOG_SQL, names) if names else ()
+                )
+                return self._learn(rows)
+        return self._fields
+
+    def _learn(self, rows: Sequence[Mapping[str, Any]]) -> FieldCompiler:
+        catalog = Catalog.read(rows)
+        verify(self.index, catalog, self.settings)
+        self.catalog = catalog
+        self._fields = FieldCompiler(self.index, catalog, self.settings)
         return self._fields
 
 

@@ -13,6 +13,8 @@ from ..errors import SchemaError
 from ..isolation.protocol import CompiledQuery
 from ..runtime import Running, running
 from ..scope import find_scope
+from ..session import refuse_nested
+from .compiler import FieldCompiler
 from .definition import Operation
 from .relation import RelationField
 from .scopes import check_scopes
@@ -42,7 +44,7 @@ async def resolve_source(info: strawberry.Info, operation: Operation) -> Any:
     check_scopes(operation.scopes)
     here = running()
     here.scope.require_tenant()
-    fields = await _served(here, info).prepare()
+    fields = await _fields(_served(here, info), here)
     return await _read(here, fields.root(_raw(info)))
 
 
@@ -50,21 +52,23 @@ async def load_related(field: RelationField, instance: Any, info: strawberry.Inf
     """The value of a relation of an object that was not read with it.
 
     Siblings are batched: one statement per relation and level. The loaders belong to the
-    request's scope, so one tenant's answers never serve another's (SECURITY.md: a global
-    DataLoader gave B A's value).
+    operation, so one tenant's answers never serve another's (SECURITY.md: a global DataLoader
+    gave B A's value).
     """
     here = running()
     here.scope.require_tenant()
-    fields = await _served(here, info).prepare()
+    fields = await _fields(_served(here, info), here)
     raw = _raw(info)
     key = fields.batch_key(raw)
-    loader = here.scope.loaders.get(key)
+    state = here.scope.operation
+    assert state is not None
+    loader = state.loaders.get(key)
     if loader is None:
 
         async def read(parents: list[_ByIdentity]) -> list[Any]:
             return await _read(here, fields.related(raw, field, [parent.row for parent in parents]))
 
-        loader = here.scope.loaders[key] = DataLoader(load_fn=read, cache=False)
+        loader = state.loaders[key] = DataLoader(load_fn=read, cache=False)
     return await loader.load(_ByIdentity(instance))
 
 
@@ -87,12 +91,12 @@ async def load(type_: type[T], session: AsyncSession, **columns: Any) -> T:
         SchemaError: When the type has no source, or a column does not exist.
     """
     scope = find_scope()
-    served = getattr(scope, "served", None)
-    if served is None:
+    state = None if scope is None else scope.operation
+    if state is None or state.served is None:
         raise SchemaError(
             "fraiseql.load needs a GraphQL operation; use the session's own queries elsewhere"
         )
-    fields = await cast(ServedSchema, served).prepare()
+    fields = await cast(ServedSchema, state.served).prepare(session)
     query: Load = fields.by_columns(type_, columns)
     await session.flush()
     here = running()
@@ -114,13 +118,22 @@ class _ByIdentity:
         self.row = row
 
 
+async def _fields(served: ServedSchema, here: Running) -> FieldCompiler:
+    if served.catalog is None and here.scope.unit is not None:
+        async with here.scope.unit.turn() as session:
+            return await served.prepare(session)
+    if served.catalog is None:
+        refuse_nested()  # the catalog is read over a connection
+    return await served.prepare()
+
+
 async def _read(here: Running, query: Load) -> Any:
     return query.hydrate(await here.runtime.read(query))
 
 
-def _raw(info: strawberry.Info) -> GraphQLResolveInfo:
-    return info._raw_info  # pyright: ignore[reportPrivateUsage]
+def _raw(info: strawberry.Info) -> GraphQLResolveInfo[Any]:
+    return cast(Any, info)._raw_info
 
 
 def _served(here: Running, info: strawberry.Info) -> ServedSchema:
-    return served_schema(here.runtime, cast("strawberry.Schema", info.schema))
+    return served_schema(here.runtime, info.schema)

@@ -34,9 +34,10 @@ async def choose_plans(engine: AsyncEngine, connection: AsyncConnection) -> None
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_mode(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        dbapi_connection.run_async(
-            lambda driver: driver.execute(f"SET plan_cache_mode = {mode}")
-        )
+        async def execute(driver: Any) -> None:
+            await driver.execute(f"SET plan_cache_mode = {mode}")
+
+        dbapi_connection.run_async(execute)
 
     await connection.exec_driver_sql(f"SET plan_cache_mode = {mode}")
     await connection.commit()

@@ -96,9 +96,7 @@ def serve() -> Serve:
                 raise RuntimeError("the application did not start: see the log")
         port = server.servers[0].sockets[0].getsockname()[1]
         try:
-            async with httpx2.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", timeout=30
-            ) as http:
+            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
                 yield Client(http)
         finally:
             server.should_exit = True

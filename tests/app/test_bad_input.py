@@ -21,9 +21,10 @@ LEAKS = re.compile(
     re.IGNORECASE,
 )
 
-BOMB = "".join(
-    f"fragment F{n} on Post {{ ...F{n + 1} ...F{n + 1} }} " for n in range(16)
-) + "fragment F16 on Post { id } query { posts { ...F0 } }"
+BOMB = (
+    "".join(f"fragment F{n} on Post {{ ...F{n + 1} ...F{n + 1} }} " for n in range(16))
+    + "fragment F16 on Post { id } query { posts { ...F0 } }"
+)
 CYCLE = "fragment A on Post { ...B } fragment B on Post { ...A } query { posts { ...A } }"
 ALIASES = "{ " + " ".join(f"a{n}: posts(limit: 1) {{ id }}" for n in range(31)) + " }"
 WIDE = "{ posts { " + "id " * 2001 + "} }"
@@ -124,9 +125,7 @@ async def test_an_operation_that_cannot_be_served(
 ) -> None:
     await still_serves(client, token())
     async with watch.nothing_sent(), asyncio.timeout(2):
-        answer = await client.post(
-            "/graphql", token(), json={"query": case.query, **case.body}
-        )
+        answer = await client.post("/graphql", token(), json={"query": case.query, **case.body})
     assert answer.status_code == case.status, answer.text
     error = refusal(answer)
     assert error["extensions"]["code"] == case.code, error
@@ -291,7 +290,7 @@ async def test_a_row_that_is_not_there(client: Any, token: Callable[..., str]) -
 async def test_a_nul_in_text_is_refused_and_nothing_is_written(
     client: Any, token: Callable[..., str], watch: Any
 ) -> None:
-    query = "mutation($t: String!) { createPost(title: $t, content: \"x\") { id } }"
+    query = 'mutation($t: String!) { createPost(title: $t, content: "x") { id } }'
     answer = await client.graphql(query, token(), variables={"t": "nul \0 byte"})
     assert refusal(answer)["extensions"]["code"] in ("BAD_USER_INPUT", "INTERNAL_SERVER_ERROR")
     assert await watch.fetch("SELECT FROM app.tb_post WHERE title LIKE 'nul%'") == []

@@ -64,9 +64,7 @@ async def test_filters_and_defaults(client: Any, token: Token, tenant: UUID) -> 
 
 
 @BOTH
-async def test_one_post_and_not_the_other_tenants(
-    client: Any, token: Token, tenant: UUID
-) -> None:
+async def test_one_post_and_not_the_other_tenants(client: Any, token: Token, tenant: UUID) -> None:
     query = "query($id: UUID!) { post(id: $id) { title content } }"
     for post in blog_of(tenant).posts[:3]:
         data = await client.data(query, token(tenant), variables={"id": str(post.id)})

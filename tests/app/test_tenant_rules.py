@@ -32,9 +32,13 @@ def signed(**claims: Any) -> str:
 
 def unsigned() -> str:
     parts = ({"alg": "none", "typ": "JWT"}, VALID)
-    return ".".join(
-        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts
-    ) + "."
+    return (
+        ".".join(
+            base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+            for part in parts
+        )
+        + "."
+    )
 
 
 @dataclass(frozen=True)

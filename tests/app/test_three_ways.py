@@ -326,9 +326,7 @@ async def test_both_kinds_of_mutation(client: Any, token: Token, tenant: UUID) -
 async def test_the_applications_own_context(
     client: Any, token: Token, way: tuple[str, str]
 ) -> None:
-    data = await client.data(
-        "{ ownNote contextClass }", token(GLOBEX), headers={"X-Note": "mine"}
-    )
+    data = await client.data("{ ownNote contextClass }", token(GLOBEX), headers={"X-Note": "mine"})
     note = None if way[1] in ("none", "None") else "mine"
     assert data["ownNote"] == [note, str(GLOBEX), str(GLOBEX), None]
     assert data["contextClass"] == ("OwnContext" if way[1] == "BaseContext" else "Context")
@@ -385,7 +383,7 @@ async def test_a_field_without_a_tenant(client: Any, token: Token, watch: Any) -
         for query in (
             'mutation { signUp(name: "Ada") countAsync }',
             'mutation { countSync signUp(name: "Ada") }',
-            '{ secret }',
+            "{ secret }",
             "{ nativeBelow __typename }",
         ):
             answer = await client.graphql(query)
@@ -416,9 +414,7 @@ async def test_a_sync_body_never_blocks_the_loop(client: Any, token: Token) -> N
 
 
 async def test_siblings_share_two_connections(client: Any, token: Token) -> None:
-    aliases = " ".join(
-        f"a{n}: report {{ posts }} b{n}: reportSync {{ posts }}" for n in range(15)
-    )
+    aliases = " ".join(f"a{n}: report {{ posts }} b{n}: reportSync {{ posts }}" for n in range(15))
     async with asyncio.timeout(10):
         data = await client.data(f"{{ {aliases} users {{ name }} }}", token(GLOBEX))
     assert {value["posts"] for key, value in data.items() if key != "users"} == {number(GLOBEX)}
@@ -592,9 +588,7 @@ async def test_a_strawberry_router_without_our_context_serves_nothing(
 
 
 @BOTH
-async def test_a_job_executes_operations(
-    blog: Urls, make_tenancy: Any, tenant: UUID
-) -> None:
+async def test_a_job_executes_operations(blog: Urls, make_tenancy: Any, tenant: UUID) -> None:
     schema = fraiseql.build_schema([Query, Mutation])
     async with make_tenancy(blog) as tenancy, tenancy.as_tenant(str(tenant)):
         for query in ("{ report { posts } users { name } }", "mutation { countSync countAsync }"):

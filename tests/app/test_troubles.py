@@ -289,9 +289,7 @@ async def test_no_connection_is_free(
         assert (await client.get("/titles", token(GLOBEX))).status_code == 200
 
 
-async def test_ready_says_so(
-    behind: Urls, wire: Wire, make_tenancy: Any, serve: Any
-) -> None:
+async def test_ready_says_so(behind: Urls, wire: Wire, make_tenancy: Any, serve: Any) -> None:
     tenancy = make_tenancy(behind)
     app = app_of(tenancy, True)
 

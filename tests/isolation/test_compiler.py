@@ -29,7 +29,7 @@ from fraiseql_strawberry.graphql.compiler import (
 from tests.isolation.wide.database import Wide, open_wide
 from tests.isolation.wide.judge import Judge
 from tests.isolation.wide.operations import Operation, operations
-from tests.isolation.wide.rows import TENANTS, make_rows
+from tests.isolation.wide.rows import CLEAN, TENANTS, make_rows
 from tests.isolation.wide.types import schema
 
 MakeTenancy = Callable[..., Tenancy]
@@ -85,6 +85,10 @@ async def test_both_lanes_answer_what_graphql_core_does(
         expected = JUDGES[tenant].answer(document, operation.variables)
         await _fast(wide, tenant, program, literals, operation, expected)
         await _standard(standard, tenant, operation, expected)
+    # Other values of the same operation may take another statement.
+    again = Operation(operation.text, operation.others, {})
+    expected = JUDGES[CLEAN[0]].answer(document, again.variables)
+    await _fast(wide, CLEAN[0], program, literals, again, expected)
 
 
 async def _fast(

@@ -82,7 +82,7 @@ async def test_a_value_is_written_as_postgresql_writes_it(
     [
         ("date", date.max),
         ("date", date.min),
-        ("timestamp", datetime.max),
+        ("timestamp", datetime.max),  # noqa: DTZ901
         ("timestamptz", datetime.max.replace(tzinfo=UTC)),
     ],
 )
@@ -126,6 +126,7 @@ async def test_constants_of_the_applications_are_only_ever_text(
     for setting in ("on", "off"):
         async with connection.transaction():
             await connection.execute(
-                f"SET LOCAL standard_conforming_strings = {setting}; SET LOCAL escape_string_warning = off"
+                f"SET LOCAL standard_conforming_strings = {setting}; "
+                "SET LOCAL escape_string_warning = off"
             )
             assert json.loads(await connection.fetchval(sql)) == {"r": {"k": text}}

@@ -365,4 +365,3 @@ async def test_cut_connections_are_replaced(
         assert failures == (work is in_a_session)  # reads are tried again, once; writes never
     await watcher.close()
     await assert_clean(engine_of(tenancy))
-

@@ -132,7 +132,7 @@ def document(name: str, type_: str, *, array: bool = False) -> ColumnRef:
         (document("x", "jsonb"), "(t$1.\"data\"->'x')"),
         (
             document("tags", "text", array=True),
-            "ARRAY(SELECT v::text FROM jsonb_array_elements_text(t$1.\"data\"->'tags') AS e(v)) END",
+            "SELECT v::text FROM jsonb_array_elements_text(t$1.\"data\"->'tags') AS e(v)) END",
         ),
         (
             ColumnRef("tags", ColumnType("text", array=True), from_json=True),

@@ -117,8 +117,7 @@ class FieldCompiler:
 
     def batch_key(self, info: GraphQLResolveInfo[Any]) -> Hashable:
         """Equal for fields whose values one statement can read for all their parents."""
-        # Two operations may share a fragment's nodes, and bind other variables to them.
-        return (info.parent_type.name, id(info.operation), *map(id, info.field_nodes))
+        return (info.parent_type.name, *map(id, info.field_nodes))
 
     def by_columns(self, cls: type[Any], columns: Mapping[str, Any]) -> Load:
         """The statement that reads one object with all its attributes.
@@ -168,7 +167,7 @@ class FieldCompiler:
 
 
 class _Field:
-    """The shapes of one field of one operation; it keeps the nodes whose ids are its key alive."""
+    """The shapes of one field of a document; it keeps the nodes whose ids are its key alive."""
 
     def __init__(
         self,
@@ -181,7 +180,6 @@ class _Field:
         self._catalog = catalog
         self._settings = settings
         self._nodes = tuple(info.field_nodes)
-        self._operation = info.operation
         self._parent = index.object(info.parent_type.name)
         self._fragments = dict(info.fragments)
         definitions = info.operation.variable_definitions or ()

@@ -27,10 +27,11 @@ _ABSENT = object()
 
 @dataclass
 class Operation:
-    """A document and the variables it is run with."""
+    """A document, the variables it is run with, and others of another shape."""
 
     text: str
     variables: dict[str, Any]
+    others: dict[str, Any]
 
 
 @dataclass
@@ -38,9 +39,20 @@ class _State:
     draw: Any
     definitions: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
+    others: dict[str, Any] = field(default_factory=dict)
     fragments: list[tuple[str, str, str]] = field(default_factory=list)
     names: int = 0
     taken: set[str] = field(default_factory=set)
+
+    def define(self, definition: str, *choices: Any) -> str:
+        """A new variable, given one of the choices, and another one the second time."""
+        name = self.name()
+        self.definitions.append(f"${name}: {definition}")
+        for variables in (self.variables, self.others):
+            value = self.draw(st.sampled_from(choices))
+            if value is not _ABSENT:
+                variables[name] = value
+        return f"${name}"
 
     def name(self) -> str:
         self.names += 1
@@ -69,9 +81,8 @@ def operations(draw: Any) -> Operation:
         definitions = f"({', '.join(state.definitions)})" if state.definitions else ""
         parts = [f"query Q{definitions} {body}"]
     parts += [f"fragment {name} on {type_} {text}" for name, type_, text in state.fragments]
-    return Operation(
-        draw(st.sampled_from(["\n", " # a (comment: 5)\n"])).join(parts), state.variables
-    )
+    between = draw(st.sampled_from(["\n", " # a (comment: 5)\n"]))
+    return Operation(between.join(parts), state.variables, state.others)
 
 
 def _selection(state: _State, type_: GraphQLObjectType, depth: int) -> str:
@@ -130,13 +141,10 @@ def _directives(state: _State) -> str:
         return ""
     if state.draw(st.booleans()):
         return f" @{kind}(if: {state.draw(st.sampled_from(['true', 'false']))})"
-    name = state.name()
-    value = state.draw(st.booleans())
-    default = state.draw(st.booleans())
-    state.definitions.append(f"${name}: Boolean" + (f" = {json.dumps(value)}" if default else "!"))
-    if not default or state.draw(st.booleans()):
-        state.variables[name] = not value if default else value
-    return f" @{kind}(if: ${name})"
+    if state.draw(st.booleans()):
+        return f" @{kind}(if: {state.define('Boolean!', True, False)})"
+    default = state.draw(st.sampled_from(["true", "false"]))
+    return f" @{kind}(if: {state.define(f'Boolean = {default}', _ABSENT, True, False)})"
 
 
 def _arguments(state: _State, arguments: dict[str, Any]) -> str:
@@ -155,19 +163,13 @@ def _argument(state: _State, name: str, type_: GraphQLInputType) -> str:
     value = _value(draw, name, type_)
     if draw(st.booleans()):
         return _literal(draw, value, type_)
-    variable = state.name()
-    kind = draw(st.sampled_from(["plain", "default", "absent"]))
-    if isinstance(type_, GraphQLNonNull) or kind == "plain":
-        state.definitions.append(f"${variable}: {type_}")
-        state.variables[variable] = _json(value)
-    elif kind == "default":
-        default = _literal(draw, _value(draw, name, type_), type_, block=False)
-        state.definitions.append(f"${variable}: {type_} = {default}")
-        if draw(st.booleans()):
-            state.variables[variable] = _json(value)
-    else:
-        state.definitions.append(f"${variable}: {type_}")
-    return f"${variable}"
+    value = _json(value)
+    if isinstance(type_, GraphQLNonNull):
+        return state.define(str(type_), value, value)
+    if draw(st.booleans()):
+        return state.define(str(type_), value, _ABSENT, None)
+    default = _literal(draw, _value(draw, name, type_), type_, block=False)
+    return state.define(f"{type_} = {default}", value, _ABSENT, None)
 
 
 def _value(draw: Any, name: str, type_: Any) -> Any:

@@ -63,7 +63,7 @@ class TenancyError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The HTTP headers that go with the status (RFC 9110: `Retry-After`, `WWW-Authenticate`)."""
+        """The HTTP headers that go with the status (RFC 9110)."""
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     def body(self) -> dict[str, Any]:
@@ -80,6 +80,7 @@ class Unauthorized(TenancyError):
 
     @property
     def headers(self) -> dict[str, str]:
+        """Which scheme is wanted (RFC 6750, section 3)."""
         return {"WWW-Authenticate": "Bearer"}
 
 
@@ -199,7 +200,7 @@ class SchemaError(SetupError):
 
 
 class UnsafeDatabase(SetupError):
-    """The application role or a policy cannot keep tenants apart; `fix` is the SQL that mends it."""
+    """The application role or a policy cannot keep tenants apart; `fix` is SQL that mends it."""
 
     def __init__(self, message: str, *, fix: str) -> None:
         self.fix = fix

@@ -25,7 +25,7 @@ _log = logging.getLogger("fraiseql_strawberry")
 
 @dataclass(frozen=True, slots=True)
 class TenantResolved:
-    """A request was given its tenant; `source` says whether by its token ("claim") or a "header"."""
+    """A request was given its tenant; `source` is "claim" (its token) or "header"."""
 
     tenant_id: str
     source: str
@@ -72,9 +72,9 @@ Observer = Callable[[Event], None]
 
 
 def notify(observers: tuple[Observer, ...], event: Event) -> None:
-    """Hand an event to each observer; an observer that raises is logged, never felt by a request."""
+    """Hand an event to each observer; one that raises is logged, never felt by a request."""
     for observer in observers:
         try:
             observer(event)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever an observer does wrong
             _log.exception("the observer %r failed on %r", observer, event)

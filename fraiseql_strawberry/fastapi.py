@@ -53,7 +53,8 @@ def runtime_of(connection: HTTPConnection) -> Runtime:
     runtime = getattr(connection.app.state, _RUNTIME, None)
     if not isinstance(runtime, Runtime):
         raise SetupError(
-            "this app has no tenancy: call tenancy.install(app), or FastAPI(lifespan=tenancy.lifespan)"
+            "this app has no tenancy: call tenancy.install(app), or write "
+            "FastAPI(lifespan=tenancy.lifespan)"
         )
     return runtime
 

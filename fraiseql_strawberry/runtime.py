@@ -1,4 +1,4 @@
-"""One deployment at run time: configuration, keys, registry, isolation, and the way to a session."""
+"""One deployment at run time: configuration, keys, registry, isolation, sessions."""
 
 from __future__ import annotations
 
@@ -310,8 +310,8 @@ class Runtime:
         if self.config.production:
             raise SetupError(
                 "FRAISEQL_ENV=production, and no authentication is configured: anyone could name "
-                f"any tenant in {self.rules.header}. Set JWT_SECRET or [auth], or, behind a gateway "
-                "that sets the header itself, [multitenancy] trust_header = true"
+                f"any tenant in {self.rules.header}. Set JWT_SECRET or [auth]; or, behind a "
+                "gateway that sets the header itself, [multitenancy] trust_header = true"
             )
         _log.warning(
             "NO AUTHENTICATION: whoever sends %s is that tenant. Good for a first try, never for "

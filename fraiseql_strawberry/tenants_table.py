@@ -47,11 +47,12 @@ class TenantsTable:
             name if name in columns else f"NULL AS {name}" for name in ("name", "plan", "status")
         )
         found = columns[key]
-        return cls(
-            engine,
-            f"SELECT {key}::text AS id, {wanted} FROM {found.table_name} "
-            f"WHERE {key} = $1::text::{found.type}",
+        # Names out of the catalog, quoted by PostgreSQL itself.
+        sql = (
+            f"SELECT {key}::text AS id, {wanted} "  # noqa: S608
+            f"FROM {found.table_name} WHERE {key} = $1::text::{found.type}"
         )
+        return cls(engine, sql)
 
     async def fetch(self, tenant_id: str) -> Tenant | None:
         """The tenant of that id, or None."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from types import TracebackType
+from typing import Self
 
 from graphql import GraphQLError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -55,7 +56,7 @@ class AtomicUnit:
         self._free = asyncio.Lock()
         self._session: AsyncSession | None = None
 
-    async def __aenter__(self) -> AtomicUnit:
+    async def __aenter__(self) -> Self:
         self._session = await self._stack.enter_async_context(self._runtime.session())
         self._state.unit = self
         return self

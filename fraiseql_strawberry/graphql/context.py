@@ -78,7 +78,7 @@ class Context(BaseContext, MutableMapping[str, Any]):
         """
         if not self._may_administrate():
             raise Forbidden(
-                hint="admin_db needs [database] admin_url and a token with one of [auth] admin_scopes"
+                hint="admin_db needs [database] admin_url, and one of [auth] admin_scopes in the token"
             )
         return self._runtime.admin_db
 
@@ -121,7 +121,7 @@ class Context(BaseContext, MutableMapping[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, or `default`; `admin_db` is simply absent for who may not have it."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401 - this is get itself
 
 
 def make_context(runtime: Runtime, scope: RequestScope, custom: object = None) -> Context:

@@ -94,7 +94,8 @@ class TenancyExtension(SchemaExtension):
         if operation.result is not None:
             yield
             return
-        assert facts is not None and aside is not None
+        assert facts is not None
+        assert aside is not None
         try:
             if facts.atomic:
                 async with AtomicUnit(self._served.runtime, self._state, operation):

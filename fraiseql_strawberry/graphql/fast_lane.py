@@ -77,7 +77,7 @@ def lane_of(served: ServedSchema) -> FastLane | None:
 
 
 def _is_open(runtime: Runtime, schema: Schema) -> bool:
-    executor: Any = schema.execution_context_class  # pyright: ignore[reportUnknownMemberType]
+    executor: object = getattr(schema, "execution_context_class", None)
     return (
         runtime.config.graphql.fast_lane
         and executor is StrawberryGraphQLCoreExecutionContext

@@ -67,7 +67,7 @@ class _Inject(FieldExtension):
         session = None if resolver is None else find_session_parameter(resolver.wrapped_func)
         if resolver is None or session is None:
             raise SchemaError(
-                f"fraiseql.inject on {field.python_name!r}: annotate one argument with TenantSession"
+                f"fraiseql.inject on {field.python_name!r}: annotate an argument with TenantSession"
             )
         field.arguments = [a for a in field.arguments if a.python_name != session.name]
         known: Any = {**field.metadata, self._KEY: (session, resolver.is_async)}

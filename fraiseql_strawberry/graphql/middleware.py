@@ -65,6 +65,7 @@ class Middleware:
     function: Callable[[Any, Any], Any]
 
     def __call__(self, request: MiddlewareRequest, next: Next) -> Any:
+        """Call the function."""
         return self.function(request, next)
 
 

@@ -60,7 +60,7 @@ def query(
         id_arg: The argument that names the one row, for fields that return one.
         order_by: The fixed order of a list: `"-created_at, id"`.
         tenant: False for fields that are served without a tenant.
-        **options: Whatever `strawberry.field` takes (`name`, `description`, `permission_classes`, …).
+        **options: Whatever `strawberry.field` takes (`name`, `permission_classes`, …).
 
     Raises:
         SchemaError: When arguments, `id_arg` and source do not fit together.
@@ -124,7 +124,8 @@ def _source_query(
     ]
     if id_arg is not None and id_arg not in names:
         raise SchemaError(
-            f'{function.__name__}(): id_arg="{id_arg}" names no argument; there are: {", ".join(names)}'
+            f'{function.__name__}(): id_arg="{id_arg}" names no argument; '
+            f"there are: {', '.join(names)}"
         )
     return SourceQuery(
         Source.parse(sql_source),
@@ -141,7 +142,7 @@ def _field(
     session = find_session_parameter(function)
     if session is not None and not operation.tenant:
         raise SchemaError(
-            f"{function.__name__}(): tenant=False has no tenant, so it cannot have a TenantSession; "
+            f"{function.__name__}(): tenant=False has no tenant, so no TenantSession either; "
             "open tenancy.as_tenant(…) in the body where there is one"
         )
     options.setdefault("description", inspect.getdoc(function))

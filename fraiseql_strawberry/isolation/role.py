@@ -53,8 +53,10 @@ def _problem(row: dict[str, Any]) -> tuple[str, str] | None:
         )
     if row["owned_unforced"]:
         return (
-            f"The application role {role} owns tables that do not FORCE row-level security: "
-            "an owner sees every row of them.",
+            (
+                f"The application role {role} owns tables that do not FORCE row-level security: "
+                "an owner sees every row of them."
+            ),
             "\n".join(
                 f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;\n"
                 f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY;"

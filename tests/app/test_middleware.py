@@ -265,7 +265,7 @@ async def test_the_outcome_is_read_only(serving: Serving, token: Token) -> None:
         outcomes.append(outcome)
         with pytest.raises(FrozenInstanceError):
             outcome.status = 500
-        return None  # whatever it returns, the operation's own answer goes out
+        # whatever it returns, the operation's own answer goes out
 
     async with serving(look) as client:
         assert titles(await client.graphql(TITLES, token())) == own_titles(ACME)

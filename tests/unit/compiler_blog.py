@@ -86,6 +86,10 @@ def post(id: UUID) -> Post | None: ...
 def users() -> list[User]: ...
 
 
+@fraiseql.query(sql_source="v_user")
+def people(limit: int | None = 5) -> list[User]: ...
+
+
 @fraiseql.query
 async def hello() -> str:
     return "hello"
@@ -96,7 +100,7 @@ async def shout() -> str:
     return "hey"
 
 
-schema = fraiseql.build_schema([posts, post, users, hello, shout])
+schema = fraiseql.build_schema([posts, post, users, people, hello, shout])
 INDEX = SchemaIndex(schema)
 
 

@@ -114,7 +114,16 @@ def test_a_variables_default_is_bound() -> None:
     assert bind(text, {"l": 8}).args == [8]
 
 
-def test_a_null_limit_is_the_highest_and_an_absent_one_the_default() -> None:
+def test_null_and_absent_are_two_shapes_of_one_program() -> None:
+    program = compile_text("query ($l: Int) { people(limit: $l) { id } }")
+    assert isinstance(program, Compiled)
+    for variables, limit in [({}, "5"), ({"l": None}, "100"), ({"l": 7}, "$1::int8"), ({}, "5")]:
+        bound = program.bind(variables)
+        assert not isinstance(bound, StepAside)
+        assert f"LIMIT {limit})" in bound.sql()
+
+
+def test_a_null_limit_of_a_relation_is_its_default() -> None:
     assert "LIMIT 10)" in bind("{ users { posts { id } } }").sql()
     text = "query ($l: Int) { users { posts(limit: $l) { id } } }"
     assert "LIMIT 10)" in bind(text, {"l": None}).sql()

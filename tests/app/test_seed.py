@@ -1,0 +1,224 @@
+"""`python -m example_app`, started as a user starts it: a PostgreSQL of its own, tokens to paste."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from example_app.data import ACME, GLOBEX, blog_of
+
+ROOT = Path(__file__).parents[2]
+SERVICE_VARIABLES = ("ADMIN_DATABASE_URL", "DATABASE_URL", "JWT_SECRET", "FRAISEQL_ENV")
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user can enter, which pytest's tmp_path is not for root."""
+    folder = Path(tempfile.mkdtemp(prefix="demo-"))
+    folder.chmod(0o711)
+    yield folder / "data"
+    shutil.rmtree(folder)
+
+
+class Demo:
+    """The demo as a process, and all that it prints."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.lines: list[str] = []
+
+    @classmethod
+    async def start(cls, data_dir: Path) -> Demo:
+        environment = {k: v for k, v in os.environ.items() if k not in SERVICE_VARIABLES}
+        demo = cls(
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "example_app", "--port", "0", "--data-dir", str(data_dir)),
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        )
+        async with asyncio.timeout(60):
+            while not demo.lines or not demo.lines[-1].startswith("ready "):
+                assert demo._process.stdout is not None
+                line = await demo._process.stdout.readline()
+                assert line, "\n".join(demo.lines)
+                demo.lines.append(line.decode().rstrip())
+        return demo
+
+    @property
+    def url(self) -> str:
+        return self.lines[-1].removeprefix("ready ")
+
+    @property
+    def tokens(self) -> list[str]:
+        return [line.removeprefix("TOKEN=") for line in self.lines if line.startswith("TOKEN=")]
+
+    @property
+    def commands(self) -> list[str]:
+        return [line for line in self.lines if line.startswith("curl ")]
+
+    async def stop(self, signum: int = signal.SIGTERM) -> int:
+        """Send a signal; returns the exit code. Whatever is still printed is kept."""
+        if self._process.returncode is None:
+            self._process.send_signal(signum)
+        async with asyncio.timeout(30):
+            rest, _ = await self._process.communicate()
+        self.lines += rest.decode().splitlines()
+        return self._process.returncode or 0
+
+
+def processes_in(folder: Path) -> list[str]:
+    """The command lines of processes that name the folder, where the system shows them."""
+    found: list[str] = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue  # it has ended in this moment
+        if any(str(folder).encode() in word for word in words):
+            found.append(b" ".join(words).decode())
+    return found
+
+
+@pytest.fixture(scope="module")
+async def demo(data_dir: Path) -> AsyncIterator[Demo]:
+    demo = await Demo.start(data_dir)
+    yield demo
+    assert await demo.stop() == 0
+    assert processes_in(data_dir) == []
+
+
+class TestClient:
+    """What the isolation test of a tutorial calls."""
+
+    __test__ = False
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/graphql"
+
+    async def query(self, document: str, headers: dict[str, str]) -> Any:
+        async with httpx2.AsyncClient() as http:
+            answer = await http.post(self._url, json={"query": document}, headers=headers)
+        body = answer.json()
+        assert "errors" not in body, body
+        return body["data"]
+
+    mutate = query
+
+
+@pytest.fixture
+def test_client(demo: Demo) -> TestClient:
+    return TestClient(demo.url)
+
+
+@pytest.fixture
+def tenant_a_token(demo: Demo) -> str:
+    return demo.tokens[0]
+
+
+@pytest.fixture
+def tenant_b_token(demo: Demo) -> str:
+    return demo.tokens[1]
+
+
+async def test_tenant_isolation(
+    test_client: TestClient, tenant_a_token: str, tenant_b_token: str
+) -> None:
+    theirs = {"Authorization": f"Bearer {tenant_a_token}"}
+    ours = {"Authorization": f"Bearer {tenant_b_token}"}
+    await test_client.mutate(
+        'mutation { createPost(title: "A\'s post", content: "...") { id } }', headers=theirs
+    )
+    seen = await test_client.query("{ posts { id title } }", headers=theirs)
+    assert "A's post" in [post["title"] for post in seen["posts"]]
+    seen = await test_client.query("{ posts { id title } }", headers=ours)
+    assert "A's post" not in [post["title"] for post in seen["posts"]]
+
+
+async def test_the_printed_commands(demo: Demo) -> None:
+    """Pasted into a shell as they stand, they answer disjoint sets of ids."""
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl")
+    assert len(demo.commands) == len(demo.tokens) == 2
+    ids: list[set[str]] = []
+    for token, command, tenant in zip(demo.tokens, demo.commands, (ACME, GLOBEX), strict=True):
+        wider = command.replace("limit: 3", "limit: 100")
+        for line in (command, wider):
+            shell = await asyncio.create_subprocess_shell(
+                f"TOKEN={token}\n{line}", stdout=subprocess.PIPE
+            )
+            out, _ = await shell.communicate()
+            posts = json.loads(out)["data"]["posts"]
+        ids.append({post["id"] for post in posts})
+        assert {str(post.id) for post in blog_of(tenant).posts} <= ids[-1]
+    assert ids[0].isdisjoint(ids[1])
+
+
+async def test_what_operators_ask_for(demo: Demo) -> None:
+    async with httpx2.AsyncClient(base_url=demo.url) as http:
+        assert (await http.get("/health")).json() == {"status": "alive"}
+        assert (await http.get("/ready")).json() == {"status": "ready"}
+        answer = await http.get("/posts")
+        assert answer.status_code == 401
+        assert answer.json() == {
+            "errors": [
+                {"message": "Missing tenant context", "extensions": {"code": "UNAUTHORIZED"}}
+            ]
+        }
+        headers = {"Authorization": f"Bearer {demo.tokens[1]}"}
+        posts = (await http.get("/posts", params={"limit": 100}, headers=headers)).json()
+        assert {post["title"] for post in posts} >= {post.title for post in blog_of(GLOBEX).posts}
+        assert (await http.get("/posts", params={"limit": 0}, headers=headers)).status_code == 422
+        metrics = (await http.get("/metrics")).text
+        assert "fraiseql_operations_total" in metrics
+        assert str(ACME) not in metrics
+
+
+async def test_what_it_prints(demo: Demo) -> None:
+    assert re.fullmatch(r"ready http://127\.0\.0\.1:\d+", demo.lines[-1])
+    said = "\n".join(demo.lines)
+    assert str(ACME) in said
+    assert str(GLOBEX) in said
+    assert "GraphiQL" in said
+    assert "Traceback" not in said
+    assert "postgresql://" not in said  # no password
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+async def test_it_stops_cleanly_and_keeps_its_data(data_dir: Path, signum: int) -> None:
+    folder = data_dir.parent / f"again-{signum}"
+    demo = await Demo.start(folder)
+    try:
+        assert processes_in(folder)
+        client = TestClient(demo.url)
+        headers = {"Authorization": f"Bearer {demo.tokens[0]}"}
+        await client.mutate(
+            'mutation { createPost(title: "Kept", content: "...") { id } }', headers
+        )
+    finally:
+        code = await demo.stop(signum)
+    assert code == 0
+    assert processes_in(folder) == []
+    assert "Traceback" not in "\n".join(demo.lines)
+    demo = await Demo.start(folder)
+    try:
+        headers = {"Authorization": f"Bearer {demo.tokens[0]}"}
+        seen = await TestClient(demo.url).query("{ posts(limit: 100) { title } }", headers)
+        assert "Kept" in [post["title"] for post in seen["posts"]]
+    finally:
+        assert await demo.stop(signum) == 0

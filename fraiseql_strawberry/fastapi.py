@@ -72,11 +72,14 @@ def set_runtime(app: Any, runtime: Runtime) -> None:
 
 
 def scope_of(asgi: Scope) -> RequestScope:
-    """The request's scope; made on first sight."""
-    state = asgi.setdefault("state", {})
-    scope = state.get(_SCOPE)
+    """The request's scope; made on first sight.
+
+    It stands in the ASGI scope itself, which is one request's, and not in its `state`, which a
+    server that does not copy it shares between all of them.
+    """
+    scope = asgi.get(_SCOPE)
     if scope is None:
-        scope = state[_SCOPE] = RequestScope()
+        scope = asgi[_SCOPE] = RequestScope()
     return cast(RequestScope, scope)
 
 

@@ -16,8 +16,7 @@ from ..graphql.definition import OperationField
 from ..graphql.documents import OperationFacts
 from ..graphql.served import served_schema
 from ..tenancy import Tenancy
-from .explain import Operation, choose, explain, report, show
-from .explain.report import Seen
+from .explain import Operation, Seen, as_tenant, choose, explain, report, show
 from .options import AsJson, ConfigPath, TenantId, read_config, read_tenant
 from .target import load_schema
 from .terminal import console, print_json
@@ -75,12 +74,9 @@ async def _look(
 ) -> Seen:
     async with Tenancy(config) as tenancy:
         choice = await choose(served_schema(tenancy, schema), operation)
-        async with tenancy.as_tenant(tenant_id), tenancy.session() as session:
-            connection = await session.connection()
-            role = (await connection.exec_driver_sql("SELECT current_user::text")).scalar_one()
-            plans = [await explain(connection, one, analyze=analyze) for one in choice.statements]
-            await session.rollback()
-    return Seen(tenant_id, role, choice, plans, _scopes(choice.facts))
+        async with as_tenant(tenancy, tenant_id) as asking:
+            plans = [await explain(asking, one, analyze=analyze) for one in choice.statements]
+    return Seen(tenant_id, asking.role, choice, plans, _scopes(choice.facts))
 
 
 def _scopes(facts: OperationFacts) -> frozenset[str]:

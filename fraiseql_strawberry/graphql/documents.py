@@ -174,9 +174,12 @@ class Documents:
         """What the guards need to know of a valid document that somebody else parsed.
 
         Raises:
-            GraphQLError: When a bound is exceeded.
+            GraphQLError: When a bound is exceeded, or for introspection where it is off.
         """
         self._refuse_too_large(node)
+        if not self._introspection:
+            for error in validate(self._schema, node, [NoSchemaIntrospectionCustomRule]):
+                raise error
         operations = {facts.name: facts for facts in self._operations(node)}
         return Document("", node, [], operations)
 

@@ -192,6 +192,23 @@ class Watch:
         yield
         assert await self.activity() == before
 
+    @asynccontextmanager
+    async def lock(self) -> AsyncIterator[None]:
+        """Holds the lock that `WAIT` waits for: as long as it lasts, a statement takes."""
+        await self._connection.execute("SELECT pg_advisory_lock(1)")
+        try:
+            yield
+        finally:
+            await self._connection.execute("SELECT pg_advisory_unlock(1)")
+
+    async def waiting(self) -> None:
+        """Returns when a statement waits for the lock."""
+        while not await self._connection.fetchval(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database "
+            "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+        ):
+            await asyncio.sleep(0.005)
+
     async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
         """A query over a connection that is not the application's."""
         return await self._connection.fetch(sql, *args)

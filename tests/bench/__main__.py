@@ -19,6 +19,7 @@ import uvloop  # noqa: E402
 from contestants import CONTESTANTS, PGBENCH, Service, Unavailable, running  # noqa: E402
 from growth import measure_growth  # noqa: E402
 from kinds import KINDS, tokens  # noqa: E402
+from lanes import lanes_taken  # noqa: E402
 from load import LoadError  # noqa: E402
 from machine import Layout  # noqa: E402
 from measure import Track  # noqa: E402
@@ -116,7 +117,15 @@ async def run(options: argparse.Namespace, layout: Layout) -> Results:
             "pool": POOL,
         }
         say(f"PostgreSQL {postgres.version}; {layout}")
-        services, pgbench = await start(stack, options, layout, postgres, secret, results)
+        environment = {
+            "DATABASE_URL": postgres.urls.app_url,
+            "JWT_SECRET": secret,
+            "POOL_SIZE": str(POOL),
+        }
+        if "fast" in options.contestants:
+            lanes = await lanes_taken(options.kinds, environment, layout, options.cache, token)
+            results.about["lanes"] = lanes
+        services, pgbench = await start(stack, options, layout, postgres, environment, results)
         track = Track(postgres, services, pgbench, token, options.connections)
         for name in options.kinds:
             say(f"measuring: {KINDS[name].title}")
@@ -144,15 +153,10 @@ async def start(
     options: argparse.Namespace,
     layout: Layout,
     postgres: Postgres,
-    secret: str,
+    environment: dict[str, str],
     results: Results,
 ) -> tuple[dict[str, Service], PgBench | None]:
     """Start the contestants; who cannot run is skipped, and the results say why."""
-    environment = {
-        "DATABASE_URL": postgres.urls.app_url,
-        "JWT_SECRET": secret,
-        "POOL_SIZE": str(POOL),
-    }
     services: dict[str, Service] = {}
     pgbench: PgBench | None = None
     for name in options.contestants:

@@ -34,6 +34,10 @@ def text(results: Results) -> str:
     ):
         if len(rows) > 1:
             parts.append(f"{title}\n{_aligned(rows)}")
+    lanes: dict[str, str] = results.about.get("lanes", {})
+    if lanes:
+        parts.append("Lanes that the fast lane's service took")
+        parts[-1] += "".join(f"\n  {KINDS[kind].title}: {lane}" for kind, lane in lanes.items())
     parts += [f"skipped: {name}: {reason}" for name, reason in results.skipped.items()]
     return "\n\n".join(parts)
 
@@ -63,6 +67,15 @@ def markdown(results: Results) -> str:
     ):
         if len(rows) > 1:
             parts += [title, _piped(rows)]
+    aside = {
+        kind: lane
+        for kind, lane in results.about.get("lanes", {}).items()
+        if not lane.startswith("fast")
+    }
+    parts += [
+        f"The fast lane stepped aside for “{KINDS[kind].title}” ({lane})."
+        for kind, lane in aside.items()
+    ]
     parts += [
         f"Skipped: {CONTESTANTS[name].title}: {why}." for name, why in results.skipped.items()
     ]

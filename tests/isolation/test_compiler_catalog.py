@@ -120,7 +120,11 @@ class Post:
 
 
 @fraiseql.query(sql_source="post", order_by="id")
-def posts(state: State | None = None, states: list[State] | None = None) -> list[Post]: ...
+def posts(state: State | None = None) -> list[Post]: ...
+
+
+@fraiseql.query(sql_source="post", order_by="id")
+def any_posts(state: list[State] | None = None) -> list[Post]: ...
 
 
 @fraiseql.type(sql_source="post")
@@ -133,13 +137,12 @@ def secrets() -> list[SecretPost]: ...
 
 
 async def test_a_statement_is_qualified_with_each_tenants_schema(role: asyncpg.Connection) -> None:
-    posts.metadata["fraiseql"].source.filters["states"] = "state"
-    index = SchemaIndex(fraiseql.build_schema([posts]))
+    index = SchemaIndex(fraiseql.build_schema([posts, any_posts]))
     catalog = await read(role, *index.sources())
     settings = Settings(first_parameter=1)
     verify(index, catalog, settings)
-    for argument in ("state: LIVE", "states: [LIVE]"):
-        text = f"{{ posts({argument}) {{ id state }} }}"
+    for field in ("posts(state: LIVE)", "posts: anyPosts(state: [LIVE])"):
+        text = f"{{ {field} {{ id state }} }}"
         program = compile_operation(index, parse(text), None, catalog, settings)
         assert isinstance(program, Compiled)
         bound = program.bind()

@@ -19,6 +19,7 @@ from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
 
 TENANTS = (ACME, GLOBEX)
+REQUESTS = 5_000
 WORKERS = 12
 
 # Every row carries its tenant's watermark as its name.
@@ -96,27 +97,29 @@ async def worker(tenancy: Tenancy, ledger: Ledger, dice: random.Random, shares: 
             ledger.cancelled += 1
 
 
-@pytest.mark.parametrize("requests", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
 async def test_none_mixed_and_none_lost(
     fresh_blog: Urls,
     make_tenancy: Callable[..., Tenancy],
     assert_clean: Callable[[AsyncEngine], Awaitable[None]],
-    requests: int,
+    rounds: int,
 ) -> None:
     witness = await asyncpg.connect(fresh_blog.admin_url)
-    await witness.execute("TRUNCATE app.tb_user CASCADE")
-    ledger, dice = Ledger(), random.Random(requests)
     async with make_tenancy(fresh_blog, database={"pool_timeout": 60.0}) as tenancy:
-        shares = list(range(requests))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(worker(tenancy, ledger, dice, shares))
-        await assert_clean(tenancy.isolation.engine_for(str(ACME)))
-    rows = await witness.fetch("SELECT tenant_id, id, name FROM app.tb_user")
+        for number in range(rounds):
+            await witness.execute("TRUNCATE app.tb_user CASCADE")
+            ledger, dice = Ledger(), random.Random(number)
+            shares = list(range(REQUESTS))
+            async with asyncio.TaskGroup() as group:
+                for _ in range(WORKERS):
+                    group.create_task(worker(tenancy, ledger, dice, shares))
+            await assert_clean(tenancy.isolation.engine_for(str(ACME)))
+            rows = await witness.fetch("SELECT tenant_id, id, name FROM app.tb_user")
+            assert ledger.served + ledger.cancelled == REQUESTS
+            assert ledger.cancelled > REQUESTS / 200
+            for tenant in TENANTS:
+                stored = {row["id"] for row in rows if row["tenant_id"] == tenant}
+                assert {row["name"] for row in rows if row["tenant_id"] == tenant} == {str(tenant)}
+                possible = ledger.started[tenant] - ledger.refused
+                assert ledger.acknowledged[tenant] <= stored <= possible
     await witness.close()
-    assert ledger.served + ledger.cancelled == requests
-    assert ledger.cancelled > requests / 200
-    for tenant in TENANTS:
-        stored = {row["id"] for row in rows if row["tenant_id"] == tenant}
-        assert {row["name"] for row in rows if row["tenant_id"] == tenant} == {str(tenant)}
-        assert ledger.acknowledged[tenant] <= stored <= ledger.started[tenant] - ledger.refused

@@ -172,8 +172,8 @@ def test_the_answer_of_explain_as_a_tree() -> None:
             },
         ],
     }
-    assert printed(postgres_tree(PostgresPlan(plan, 0.5, 0.25))) == (
-        "EXPLAIN ANALYZE: planning 0.500 ms, execution 0.250 ms\n"
+    assert printed(postgres_tree(PostgresPlan("generic plan", plan, 0.5, 0.25))) == (
+        "EXPLAIN ANALYZE: planning 0.500 ms, execution 0.250 ms (generic plan)\n"
         "└── Limit  cost 1.50, rows 3\n"
         "    ├── Index Scan using tb_post_recent on tb_post p  cost 9.12, rows 40; "
         "really 0.079 ms, rows 3, loops 1, pages 20\n"
@@ -181,7 +181,9 @@ def test_the_answer_of_explain_as_a_tree() -> None:
         "    └── SubPlan 2: Hash Join (Left)  cost 1.00, rows 1\n"
         "        └── Sort Key: a, b"
     )
-    assert printed(postgres_tree(PostgresPlan(plan))).startswith("EXPLAIN\n")
+    assert printed(postgres_tree(PostgresPlan("custom plan", plan))).startswith(
+        "EXPLAIN (custom plan)\n"
+    )
 
 
 # -- the layout of a statement ---------------------------------------------------------------

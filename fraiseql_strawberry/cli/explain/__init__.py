@@ -7,7 +7,18 @@
 from __future__ import annotations
 
 from .lane import Choice, Operation, Planned, choose
-from .postgres import PostgresPlan, explain
-from .report import report, show
+from .postgres import PostgresPlan, as_tenant, explain
+from .report import Seen, report, show
 
-__all__ = ["Choice", "Operation", "Planned", "PostgresPlan", "choose", "explain", "report", "show"]
+__all__ = [
+    "Choice",
+    "Operation",
+    "Planned",
+    "PostgresPlan",
+    "Seen",
+    "as_tenant",
+    "choose",
+    "explain",
+    "report",
+    "show",
+]

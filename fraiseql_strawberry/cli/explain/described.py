@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...sql.catalog import ColumnType
 from ...sql.plan import ColumnRef, Constant, Field, Join, Nested, Parameter, Plan, Select, Value
 
-__all__ = ["describe", "parameters"]
+__all__ = ["describe", "parameters", "slots"]
 
 
 def describe(plan: Plan, *, keys: bool = True) -> list[dict[str, Any]]:
@@ -29,11 +28,16 @@ def parameters(plan: Plan, args: tuple[Any, ...]) -> list[dict[str, Any]]:
         plan: The plan.
         args: The values, in their order.
     """
-    types = {p.slot: _type(p.type, p.array) for root in plan.roots for p in _parameters(root)}
+    by_slot = slots(plan)
     return [
-        {"number": slot + 1, "type": types.get(slot, "unused"), "value": _plain(value)}
+        {"number": slot + 1, "type": _type(by_slot[slot]), "value": _plain(value)}
         for slot, value in enumerate(args)
     ]
+
+
+def slots(plan: Plan) -> dict[int, Parameter]:
+    """The parameters of a plan, by their place among its statement's arguments."""
+    return {parameter.slot: parameter for root in plan.roots for parameter in _parameters(root)}
 
 
 def _described(field: Field, keys: bool) -> dict[str, Any]:
@@ -109,9 +113,10 @@ def _parameters(field: Field) -> Iterator[Parameter]:
         yield from _parameters(below)
 
 
-def _type(type_: ColumnType, array: bool) -> str:
+def _type(parameter: Parameter) -> str:
+    type_ = parameter.type
     schema = "" if type_.schema in (None, "pg_catalog") else f"{type_.schema}."
-    return f"{schema}{type_.name}{'[]' if array else ''}"
+    return f"{schema}{type_.name}{'[]' if parameter.array else ''}"
 
 
 def _plain(value: Any) -> Any:

@@ -17,8 +17,8 @@ from graphql import (
 )
 
 from ...errors import SetupError
-from ...graphql.compiler import Bound, FieldCompiler, Load
-from ...graphql.compiler.index import Opaque, Root
+from ...graphql.compiler import Bound, FieldCompiler
+from ...graphql.compiler.fields import Root, without_obstacle
 from ...graphql.compiler.selection import collect
 from ...graphql.documents import Document, OperationFacts
 from ...graphql.fast_lane import lane_of
@@ -190,10 +190,8 @@ def _root_fields(
     )
     known = served.index.object(parent.name).fields
     for key, nodes in selected.items():
-        field = known.get(nodes[0].name.value)
-        field = field.behind if isinstance(field, Opaque) else field
-        if isinstance(field, Root):
+        if isinstance(without_obstacle(known.get(nodes[0].name.value)), Root):
             info = _Field(nodes[0].name.value, nodes, parent, fragments, node, values)
-            load: Load = cast(Any, fields).root(info)
+            load = fields.root(cast(Any, info))
             plan = load._statement.plan  # pyright: ignore[reportPrivateUsage]
             yield Planned(key, plan, render(plan, marked=False).text(), tuple(load.args))

@@ -56,6 +56,7 @@ def report(seen: Seen) -> dict[str, Any]:
                 "sql": planned.sql,
                 "parameters": parameters(planned.plan, planned.args),
                 "explain": {
+                    "kind": answer.kind,
                     "plan": answer.plan,
                     "planning_ms": answer.planning_ms,
                     "execution_ms": answer.execution_ms,

@@ -70,7 +70,8 @@ def postgres_tree(answer: PostgresPlan) -> Tree:
         for name, value in (("planning", answer.planning_ms), ("execution", answer.execution_ms))
         if value is not None
     ]
-    tree = Tree(Text("EXPLAIN ANALYZE: " + ", ".join(times) if times else "EXPLAIN", style="bold"))
+    what = f"EXPLAIN ANALYZE: {', '.join(times)}" if times else "EXPLAIN"
+    tree = Tree(Text.assemble((what, "bold"), f" ({answer.kind})"))
     _add_node(tree, answer.plan)
     return tree
 

@@ -15,21 +15,22 @@ from graphql import FieldNode, GraphQLList
 
 from ...sql.catalog import Catalog, ColumnType
 from ...sql.parameters import converter, parameter_type
-from ...sql.plan import ColumnRef, Field, Filter, Join, Link, Nested, Order, Parameter, Select
+from ...sql.plan import ColumnRef, Field, Filter, Nested, Order, Parameter, Select
 from ...sql.scalars import Scalar, members_stored
-from ...sql.source import OrderKey, Relation, Source, SourceQuery, parse_order_by
+from ...sql.source import OrderKey, Source, SourceQuery, parse_order_by
 from .arguments import ArgumentValue, Computed, Given, Known, Values, read_arguments
 from .columns import column_ref
 from .core import argument_type, nullable_type
 from .fields import Argument, Related, Root
 from .index import ObjectIndex, SchemaIndex
+from .joins import join_of
 from .python_scalars import scalar_of_annotation
 from .reason import SteppedAside
 from .selection import Fragments
 from .settings import Settings
 from .statement import Convert, Cost, Slots
 
-__all__ = ["LIST_ARGUMENTS", "Builder", "Expanded", "argument_scalar", "is_list", "join_of"]
+__all__ = ["LIST_ARGUMENTS", "Builder", "Expanded", "argument_scalar", "is_list"]
 
 LIST_ARGUMENTS = frozenset({"limit", "offset", "order_by"})
 """Arguments that shape a list instead of filtering a column."""
@@ -195,7 +196,7 @@ class Builder(ABC):
         if not many:
             return None, None, Cost(1)
         highest = self.settings.max_limit
-        limit: Parameter | int = min(default or highest, highest)
+        limit: Parameter | int = highest if default is None else min(default, highest)
         cost = Cost(limit)
         value = values.get("limit")
         if isinstance(value, Known) and value.ours:
@@ -209,50 +210,6 @@ class Builder(ABC):
         if value is not None and not (isinstance(value, Known) and value.ours and not value.value):
             offset = Parameter(self.slots.add(value, _offset, "offset"), _INT8)
         return limit, offset, cost
-
-
-def join_of(
-    catalog: Catalog,
-    parent: ObjectIndex,
-    source: Source | None,
-    object_: ObjectIndex,
-    remote: Source,
-    relation: Relation,
-) -> Join:
-    """The columns of a relation.
-
-    Args:
-        catalog: The columns.
-        parent: The type that has the relation.
-        source: Where its rows come from; None joins to bare keys, in columns named for the local
-            ones, of the types they are compared with.
-        object_: The type it leads to.
-        remote: The source of that.
-        relation: The relation.
-
-    Raises:
-        SchemaError: When a column is missing.
-    """
-    user = f"the relation from {parent.name} to {object_.name}"
-
-    def refs(
-        of: Source, names: tuple[str, ...], type_: ObjectIndex | None
-    ) -> tuple[ColumnRef, ...]:
-        return tuple(
-            column_ref(catalog, of, name, type_.scalar_of(name) if type_ else None, user)
-            for name in names
-        )
-
-    far = refs(remote, relation.remote, object_)
-    link, near = None, far
-    if relation.through is not None:
-        through = relation.through
-        near = refs(through.source, through.local, None)
-        link = Link(through.source, near, refs(through.source, through.remote, None))
-    if source is None:
-        pairs = zip(relation.local, near, strict=True)
-        return Join(tuple(ColumnRef(name, ref.type) for name, ref in pairs), far, link)
-    return Join(refs(source, relation.local, parent), far, link)
 
 
 _INT8 = ColumnType("int8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import types
+from collections.abc import Hashable
 from decimal import Decimal
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 from uuid import UUID
@@ -102,7 +103,7 @@ def _kind(annotation: Any) -> str | None:
     if origin is not None:
         return _kind(origin)
     while annotation is not None:
-        kind = _KINDS.get(annotation) if annotation.__hash__ else None
+        kind = _KINDS.get(annotation) if isinstance(annotation, Hashable) else None
         if kind:
             return kind
         # A NewType is what it was made of.

@@ -12,11 +12,12 @@ from ...sql.catalog import Catalog, ColumnType
 from ...sql.parameters import comparable
 from ...sql.plan import ColumnRef
 from ...sql.source import OrderKey, Source, parse_order_by
-from .builder import LIST_ARGUMENTS, argument_scalar, is_list, join_of
+from .builder import LIST_ARGUMENTS, argument_scalar, is_list
 from .columns import column_ref, leaf_ref
 from .core import argument_type, named_type
 from .fields import Argument, Leaf, Related, Root, without_obstacle
 from .index import ObjectIndex, SchemaIndex
+from .joins import join_of
 from .settings import Settings
 
 __all__ = ["verify"]

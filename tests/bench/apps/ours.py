@@ -23,7 +23,10 @@ __all__ = ["app"]
 
 CONFIG = load_config(Path(__file__).with_name("fraiseql.toml")).override(
     database={"pool_size": int(os.environ["POOL_SIZE"])},
-    graphql={"fast_lane": os.environ["CONTESTANT"] == "fast"},
+    graphql={
+        "fast_lane": os.environ["CONTESTANT"] == "fast",
+        "server_timing": "SERVER_TIMING" in os.environ,
+    },
 )
 INSERT = text(
     "INSERT INTO tb_post (user_id, title, content) VALUES (:user_id, :title, :content) RETURNING id"

@@ -44,8 +44,10 @@ class Post:
     published: bool
     created_at: datetime
     user_id: fraiseql.Private[UUID]
-    author: User = fraiseql.relation(local="user_id", remote="id")
-    comments: list[Comment] = fraiseql.relation(remote="post_id", order_by="created_at, id")
+    author: User | None = fraiseql.relation(local="user_id", remote="id")
+    comments: list[Comment] = fraiseql.relation(
+        remote="post_id", order_by="created_at, id", limit=50
+    )
 
 
 @fraiseql.query(sql_source="v_post", order_by="-created_at, id")
@@ -71,8 +73,8 @@ def users(limit: int = 20, offset: int = 0) -> list[User]:
 async def create_post(info, session: TenantSession, title: str, content: str) -> Post:
     """Write a draft. The tenant's column has a default, so no statement names it."""
     insert = text(
-        "INSERT INTO tb_post (user_id, title, content) VALUES (:user_id, :title, :content) "
-        "RETURNING id"
+        "INSERT INTO tb_post (user_id, title, content) VALUES "
+        "((SELECT id FROM tb_user WHERE id::text = :user_id), :title, :content) RETURNING id"
     )
     values = {"user_id": info.context["user_id"], "title": title, "content": content}
     return await fraiseql.load(Post, session, id=await session.scalar(insert, values))

@@ -14,6 +14,7 @@ from .graphql.middleware import middleware
 from .graphql.operations import mutation, query
 from .graphql.relation import relation
 from .graphql.router import GraphQLRouter
+from .graphql.scalars import BigInt
 from .graphql.schema import build_schema
 from .graphql.scopes import requires_scope
 from .graphql.sources import load
@@ -22,6 +23,7 @@ from .tenancy import Tenancy
 from .tenant import Tenant
 
 __all__ = [
+    "BigInt",
     "CurrentTenant",
     "GraphQLRouter",
     "Private",

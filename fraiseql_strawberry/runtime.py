@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, cast
@@ -15,7 +16,14 @@ from .auth import Claims, TokenVerifier, bearer_token
 from .config import Config
 from .engine import create_engine
 from .errors import SetupError, TenancyError, TenantSwitchRefused, Unauthorized
-from .events import Observer, SessionOpened, TenantRefused, TenantResolved, notify
+from .events import (
+    Observer,
+    SessionOpened,
+    StatementRun,
+    TenantRefused,
+    TenantResolved,
+    notify,
+)
 from .isolation import CompiledQuery, Isolation, RowIsolation
 from .registry import Registry
 from .resolve import TenantRules, header_values, resolve_tenant
@@ -243,7 +251,17 @@ class Runtime:
                     connection = await session.connection()
                     return await self.isolation.read_in(connection, tenant_id, query)
             async with Lease(scope).hold():
-                return await self.isolation.read(tenant_id, query)
+                return await self.read_as(tenant_id, query)
+
+    async def read_as(self, tenant_id: str, query: CompiledQuery) -> str | None:
+        """Run a compiled read as a tenant that has been admitted; whoever calls has a permit."""
+        if not self.observers:
+            return await self.isolation.read(tenant_id, query)
+        started = time.perf_counter()
+        text = await self.isolation.read(tenant_id, query)
+        seconds = time.perf_counter() - started
+        notify(self.observers, StatementRun(tenant_id, query.sql(None), seconds))
+        return text
 
     @asynccontextmanager
     async def as_tenant(self, tenant_id: str) -> AsyncGenerator[RequestScope]:

@@ -24,7 +24,7 @@ CREATE TABLE app.tb_user (
 CREATE TABLE app.tb_post (
   tenant_id uuid NOT NULL DEFAULT fraiseql.current_tenant_id(),
   id uuid NOT NULL DEFAULT gen_random_uuid(),
-  user_id uuid NOT NULL,
+  user_id uuid,  -- nobody, when the token's user is not among the tenant's
   title text NOT NULL,
   content text NOT NULL,
   published boolean NOT NULL DEFAULT false,

@@ -9,6 +9,7 @@ from typing import Any, cast
 from strawberry.fastapi import BaseContext
 
 from ..errors import Forbidden, TenantSwitchRefused
+from ..events import TenantResolved, notify
 from ..runtime import Runtime
 from ..scope import RequestScope
 from ..tenant import canonical_tenant_id
@@ -67,7 +68,10 @@ class Context(BaseContext, MutableMapping[str, Any]):
         tenant_id = canonical_tenant_id(value, self._runtime.config.multitenancy.id_type)
         if tenant_id is None:
             raise PermissionError("Missing tenant context")
+        known = self._scope.tenant_id
         self._scope.bind(tenant_id, "middleware")
+        if known is None:
+            notify(self._runtime.observers, TenantResolved(tenant_id, "middleware"))
 
     @property
     def admin_db(self) -> Any:
@@ -78,7 +82,7 @@ class Context(BaseContext, MutableMapping[str, Any]):
         """
         if not self._may_administrate():
             raise Forbidden(
-                hint="admin_db needs [database] admin_url, and one of [auth] admin_scopes in the token"
+                hint="admin_db needs [database] admin_url, and a token with an admin scope"
             )
         return self._runtime.admin_db
 
@@ -135,6 +139,8 @@ def make_context(runtime: Runtime, scope: RequestScope, custom: object = None) -
 
     Raises:
         TypeError: For anything else.
+        TenantSwitchRefused: For an instance that another request has: of two requests at once,
+            one would run as the other's tenant.
     """
     if custom is None or (isinstance(custom, Mapping) and not isinstance(custom, BaseContext)):
         context = Context()
@@ -149,6 +155,10 @@ def make_context(runtime: Runtime, scope: RequestScope, custom: object = None) -
         )
     if not isinstance(custom, Context):
         object.__setattr__(custom, "__class__", _mixed(type(custom)))
+    elif custom.scope is not scope:
+        raise TenantSwitchRefused(
+            hint="the context getter gave the same object to two requests; make a new one each time"
+        )
     vars(custom)["_scope"], vars(custom)["_runtime"] = scope, runtime
     return cast(Context, custom)
 
@@ -156,4 +166,6 @@ def make_context(runtime: Runtime, scope: RequestScope, custom: object = None) -
 @cache
 def _mixed(cls: type[BaseContext]) -> type:
     bases: Any = (cls, Context)
-    return type(cls.__name__, bases, {"__module__": cls.__module__})
+    # The tenant is the scope's, whatever the application's class says of that name.
+    members = {"__module__": cls.__module__, "tenant_id": Context.tenant_id}
+    return type(cls.__name__, bases, members)

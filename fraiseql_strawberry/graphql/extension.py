@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from ..errors import Forbidden, TenancyError
+from ..errors import Forbidden, TenancyError, TenantSwitchRefused
 from ..events import OperationServed, notify
 from ..runtime import Runtime, running
 from ..scope import OperationState, enter_operation, find_scope
@@ -87,6 +87,7 @@ class TenancyExtension(SchemaExtension):
                 await self._enter(around, facts, guarded=aside.guarded)
         except TenancyError as error:
             operation.result = refused(error)
+            self._answer_with(error)
         except GraphQLError as error:
             operation.result = Refused([error])
         except Exception as error:  # noqa: BLE001 - a middleware's fault is masked, not repeated
@@ -106,6 +107,13 @@ class TenancyExtension(SchemaExtension):
         finally:
             around.abandon()
         self._observe(facts, aside, started)
+
+    def _answer_with(self, error: TenancyError) -> None:
+        """Whoever's router it is, the response has the error table's status and headers."""
+        response = self._context.get("response")
+        if response is not None:
+            response.status_code = error.status
+            response.headers.update({**error.headers, "Cache-Control": "no-store"})
 
     def _known_document(self) -> Document:
         if self._document is None:
@@ -130,6 +138,8 @@ class TenancyExtension(SchemaExtension):
         ambient = find_scope()
         if isinstance(operation.context, Context):
             scope = operation.context.scope
+            if ambient is not None and ambient.tenant_id not in (None, scope.tenant_id):
+                raise TenantSwitchRefused(hint="this context belongs to another tenant's request")
         elif ambient is not None and isinstance(ambient.runtime, Runtime):
             # schema.execute(…) in a job or a test, inside tenancy.as_tenant(…).
             scope = ambient
@@ -161,6 +171,7 @@ class TenancyExtension(SchemaExtension):
             ),
             context.scope,
             request.scope if request is not None else None,
+            context,
         )
         if isinstance(answer, Aside):
             return answer

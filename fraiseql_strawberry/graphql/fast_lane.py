@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
+from starlette.requests import Request
 from starlette.types import Scope
 from strawberry import Schema
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -23,7 +24,7 @@ from ..scope import RequestScope, enter_scope
 from ..session import refuse_nested
 from ..trouble import translate
 from .compiler import Bound
-from .context import make_context
+from .context import Context, make_context
 from .guard import middleware_request
 from .middleware import Outcome, run_middleware
 from .plans import PlanEntry, Plans
@@ -120,7 +121,11 @@ class FastLane:
         self.plans = Plans(served)
 
     async def answer(
-        self, request: GraphQLRequest, scope: RequestScope, asgi: Scope | None
+        self,
+        request: GraphQLRequest,
+        scope: RequestScope,
+        asgi: Scope | None,
+        context: Context | None = None,
     ) -> str | Aside:
         """The JSON text of the operation's `data`, or why there is none.
 
@@ -128,6 +133,7 @@ class FastLane:
             request: What the client asked.
             scope: The request's scope, resolved.
             asgi: The ASGI scope, for middlewares that look at headers.
+            context: What the application's context getter gave, where it has run already.
 
         Raises:
             TenancyError: When a guard refuses it, as the standard lane would.
@@ -146,7 +152,7 @@ class FastLane:
         if not isinstance(bound, Bound):
             return Aside(bound.reason)
         if self._served.middleware:
-            answer = await self._around(entry, bound, scope, asgi)
+            answer = await self._around(entry, bound, scope, asgi, context)
         else:
             answer = await self._run(bound, scope)
         if self._runtime.observers and isinstance(answer, str):
@@ -159,7 +165,7 @@ class FastLane:
         await runtime.admit(tenant_id)
         refuse_nested()
         try:
-            text = await runtime.isolation.read(tenant_id, cast(CompiledQuery, bound))
+            text = await runtime.read_as(tenant_id, cast(CompiledQuery, bound))
         except Exception as error:
             known = translate(error)
             if known is None:
@@ -170,7 +176,12 @@ class FastLane:
         return text
 
     async def _around(
-        self, entry: PlanEntry, bound: Bound, scope: RequestScope, asgi: Scope | None
+        self,
+        entry: PlanEntry,
+        bound: Bound,
+        scope: RequestScope,
+        asgi: Scope | None,
+        context: Context | None,
     ) -> str | Aside:
         assert entry.facts is not None
         answers: list[str | Aside] = []
@@ -179,11 +190,13 @@ class FastLane:
             answers.append(await self._run(bound, scope))
             return Outcome(200)
 
-        context = make_context(self._runtime, scope)
+        if context is None:
+            request = None if asgi is None else Request(asgi)
+            context = make_context(self._runtime, scope, {"request": request})
         headers = asgi["headers"] if asgi is not None else ()
-        request = middleware_request(context, entry.facts, headers)
+        seen = middleware_request(context, entry.facts, headers)
         with enter_scope(scope):
-            await run_middleware(self._served.middleware, request, endpoint)
+            await run_middleware(self._served.middleware, seen, endpoint)
         answer = answers[0]
         return Aside(answer.reason, guarded=True) if isinstance(answer, Aside) else answer
 

@@ -21,6 +21,7 @@ from ..errors import TenancyError
 from ..fastapi import answer_error, scope_of
 from ..runtime import Runtime
 from ..scope import RequestScope
+from .context import Context
 from .fast_lane import Aside, FastLane, GraphQLRequest, read_request, server_timing
 
 try:
@@ -79,7 +80,13 @@ class Front:
         await send({"type": "http.response.body", "body": payload})
         return True
 
-    async def data(self, asgi: Scope, scope: RequestScope, request: GraphQLRequest) -> str | None:
+    async def data(
+        self,
+        asgi: Scope,
+        scope: RequestScope,
+        request: GraphQLRequest,
+        context: Context | None = None,
+    ) -> str | None:
         """The JSON text of `data`, or None where the lane stepped aside, which is noted.
 
         Raises:
@@ -87,7 +94,7 @@ class Front:
         """
         await self._runtime.resolve(scope, asgi["headers"])
         try:
-            answer = await self._lane.answer(request, scope, asgi)
+            answer = await self._lane.answer(request, scope, asgi, context)
         except TenancyError:
             raise
         except Exception as error:  # a middleware's or the database's: masked, and logged

@@ -51,7 +51,7 @@ def _public(error: GraphQLError) -> GraphQLError:
         return coded(error, "INTERNAL_SERVER_ERROR" if error.path else BadUserInput.code)
     if isinstance(original, GraphQLError):
         # Raised by the application, for its client to read; or a variable that does not fit.
-        return error if error.path else coded(error, BadUserInput.code)
+        return coded(error, TenancyError.code if error.path else BadUserInput.code)
     known = original if isinstance(original, TenancyError) else translate(original)
     if known is None and isinstance(original, PermissionError):
         known = Forbidden()
@@ -71,5 +71,7 @@ def _published(known: TenancyError, error: GraphQLError) -> GraphQLError:
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions=known.extensions,
+        extensions=known.extensions
+        if known.retry_after is None
+        else {**known.extensions, "retryAfter": known.retry_after},
     )

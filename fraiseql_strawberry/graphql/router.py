@@ -40,7 +40,6 @@ _REQUEST_CODES = {
     "TENANT_BUSY": 503,
     "SERVICE_UNAVAILABLE": 503,
 }
-_RETRY_AFTER = {"RATE_LIMITED": "1", "TENANT_BUSY": "1", "SERVICE_UNAVAILABLE": "5"}
 _GRAPHQL_JSON = "application/graphql-response+json"
 
 
@@ -169,10 +168,11 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         """Strawberry's own handling, with its plain-text refusals turned into coded errors."""
         try:
             answer = await self._fast(request, context)
-            return answer or cast(Any, await super().run(request, context, root_value))
+            response = answer or cast(Any, await super().run(request, context, root_value))
         except HTTPException as error:
             body = BadUserInput(error.reason).body()
-            return JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
+            response = JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
+        return _negotiated(request, response)
 
     async def _fast(self, request: Any, context: Any) -> Response | None:
         """The fast lane behind FastAPI's dependencies, which have run by now."""
@@ -183,7 +183,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         wanted = request_of(asgi, body)
         if wanted is None:
             return None
-        data = await front.data(asgi, context.scope, wanted)
+        data = await front.data(asgi, context.scope, wanted, context)
         if data is None:
             return None
         sub_response = await self.get_sub_response(request)
@@ -229,8 +229,9 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         code = _request_code(response_data)
         if code is not None:
             response.status_code = _REQUEST_CODES.get(code, TenancyError.status)
-            if code in _RETRY_AFTER:
-                response.headers["Retry-After"] = _RETRY_AFTER[code]
+            retry_after = response_data["errors"][0]["extensions"].get("retryAfter")
+            if retry_after is not None:
+                response.headers["Retry-After"] = str(retry_after)
             if code == "UNAUTHORIZED":
                 response.headers["WWW-Authenticate"] = "Bearer"
         self._never_cached(response)
@@ -241,6 +242,20 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         response.headers["Vary"] = (
             f"Authorization, {self.tenancy.config.multitenancy.tenant_header}"
         )
+
+
+def _negotiated(request: Any, response: Any) -> Any:
+    """The media type that the client prefers, and its rule: nothing executed is a 400.
+
+    Source: GraphQL over HTTP, section 6.4.2 (`application/graphql-response+json`).
+    """
+    if request.scope["type"] != "http" or not isinstance(response, Response):
+        return response
+    if _GRAPHQL_JSON in request.headers.get("accept", "") and response.media_type != "text/html":
+        response.headers["Content-Type"] = _GRAPHQL_JSON
+        if response.status_code == 200 and bytes(response.body).startswith(b'{"errors"'):
+            response.status_code = 400
+    return response
 
 
 def _no_json(constant: str) -> None:

@@ -620,6 +620,22 @@ async def test_a_job_with_a_strawberry_schema(tenancy: Tenancy) -> None:
         assert error.extensions["code"] in ("UNAUTHORIZED", "FORBIDDEN")
 
 
+async def test_a_context_of_one_tenants_job_is_refused_in_anothers(tenancy: Tenancy) -> None:
+    schema = strawberry.Schema(Query, extensions=[tenancy.extension])
+    context = OwnContext("kept for later")
+    async with tenancy:
+        async with tenancy.as_tenant(str(ACME)):
+            for _ in range(2):
+                result = await schema.execute("{ report { tenant } }", context_value=context)
+                assert result.data == {"report": {"tenant": str(ACME)}}
+        async with tenancy.as_tenant(str(GLOBEX)):
+            result = await schema.execute("{ report { tenant } }", context_value=context)
+            assert result.data is None
+            assert result.errors
+            result = await schema.execute("{ report { tenant } }", context_value=OwnContext("new"))
+            assert result.data == {"report": {"tenant": str(GLOBEX)}}
+
+
 @pytest.mark.parametrize("query", ["{ users { name } }", "{ report { posts } }"])
 async def test_an_operation_inside_of_a_session_is_nested(
     blog: Urls, make_tenancy: Any, query: str

@@ -110,7 +110,9 @@ def test_a_document_is_read_once(documents: Documents) -> None:
 
 def test_an_invalid_document_is_remembered_too(documents: Documents) -> None:
     first = documents.get("{ nope }", RULES)
-    assert [error.message for error in first.errors] == ["Cannot query field 'nope' on type 'Query'."]
+    assert [error.message for error in first.errors] == [
+        "Cannot query field 'nope' on type 'Query'."
+    ]
     assert first.operations == {}
     assert documents.get("{ nope }", RULES) is first
 
@@ -133,11 +135,12 @@ def test_long_texts_are_not_kept(documents: Documents) -> None:
 REFUSED = {
     "": "Syntax Error",
     "{": "Syntax Error",
-    "fragment F on Query { version }": "",
+    "fragment F on Query { version }": "operation",
     "{ " + "version " * 2001 + "}": "tokens",
     "{ version } #" + "x" * 100_000: "characters",
-    "{" + "a{" * 3000: "tokens",
-    "{" + "a{" * 900 + "a" + "}" * 901: "",
+    "{" + "a{" * 3000: "nested too deeply",
+    "{" + "a{" * 900 + "a" + "}" * 901: "nested too deeply",
+    "{" + "a{" * 20 + "a" + "}" * 21: "depth",
     "{ " + " ".join(f"a{n}: version" for n in range(31)) + " }": "aliases",
 }
 

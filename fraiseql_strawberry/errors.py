@@ -56,6 +56,8 @@ class TenancyError(Exception):
         self.hint = hint
         self.extensions: dict[str, Any] = {"code": self.code, **(extensions or {})}
         self.retry_after = retry_after
+        if retry_after is not None:
+            self.extensions["retryAfter"] = retry_after
         super().__init__(self.message)
 
     def __str__(self) -> str:

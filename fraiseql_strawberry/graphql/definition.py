@@ -40,6 +40,7 @@ class Operation:
         atomic: Whether the whole GraphQL operation is one transaction.
         scopes: The scopes that the caller needs.
         source: Where the rows come from; None for a field with a body.
+        info: Whether that body takes `info`.
     """
 
     kind: Literal["query", "mutation"]
@@ -47,6 +48,7 @@ class Operation:
     atomic: bool = False
     scopes: frozenset[str] = frozenset()
     source: SourceQuery | None = None
+    info: bool = True
 
 
 class OperationField(StrawberryField):

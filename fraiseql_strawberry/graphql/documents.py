@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import (
     ASTValidationRule,
@@ -20,20 +20,29 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     parse,
+    specified_rules,
     validate,
 )
 from strawberry.types.field import StrawberryField
 
+from .compiler import Lifted, normalise
+from .compiler.reason import SteppedAside
 from .definition import OperationField
+from .lifted import LiftedDocument, liftable
 from .limits import Limits, check_limits
 
-__all__ = ["Document", "Documents", "OperationFacts"]
+__all__ = ["Document", "Documents", "OperationFacts", "Reading"]
 
 _CAPACITY = 1000
 # A cached text is kept whole; longer ones are rare and would fill the memory.
 _MAX_CACHED_CHARACTERS = 20_000
 
 Rules = tuple[type[ASTValidationRule], ...]
+K = TypeVar("K")
+V = TypeVar("V")
+# What it says of a document holds whatever the literals are, but for those that `Literals` checks.
+# A rule of the user's may look at each.
+_RULES: Rules = tuple(specified_rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,30 @@ class Document:
         raise GraphQLError(f'There is no operation named "{name}" (there are: {known}).')
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One request's text, read: what is executed for it, and with what.
+
+    Args:
+        document: The document; it may stand for texts with other literals too.
+        text: The request's text.
+        variables: The values of literals that are variables in it; none of the client's.
+        lifted: The document's literals, where some are variables.
+        normal: The literals of this text.
+    """
+
+    document: Document
+    text: str = ""
+    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    lifted: LiftedDocument | None = None
+    normal: Lifted | None = None
+
+    def relocate(self, errors: Iterable[GraphQLError]) -> None:
+        """Make errors of the execution point into this text; they are changed."""
+        if self.lifted is not None and self.normal is not None:
+            self.lifted.relocate(errors, self.text, self.normal)
+
+
 class Documents:
     """A bounded cache from document text to `Document`.
 
@@ -102,6 +135,7 @@ class Documents:
         schema: The graphql-core schema to validate against.
         limits: The bounds that are checked before validation.
         introspection: Whether introspection is on.
+        lifting: Whether `read` may execute one document for all texts that differ in literals.
         capacity: How many documents are kept; the least recently used goes first.
     """
 
@@ -111,13 +145,18 @@ class Documents:
         limits: Limits,
         *,
         introspection: bool = True,
+        lifting: bool = False,
         capacity: int = _CAPACITY,
     ) -> None:
         self._schema = schema
         self._limits = limits
         self._capacity = capacity
         self._introspection = introspection
+        self._lifting = lifting
         self._known: OrderedDict[tuple[str, Rules], Document] = OrderedDict()
+        # Text without literals → which of them may vary; with those that may not → the document.
+        self._shapes: OrderedDict[str, tuple[int, ...]] = OrderedDict()
+        self._lifted: OrderedDict[Hashable, tuple[LiftedDocument, Document]] = OrderedDict()
 
     def get(self, text: str, rules: Rules) -> Document:
         """Parse and validate, or remember.
@@ -131,19 +170,62 @@ class Documents:
             GraphQLError: When the text is no GraphQL document, or a bound is exceeded.
         """
         key = (text, rules)
-        document = self._known.get(key)
+        document = _recent(self._known, key)
         if document is not None:
-            self._known.move_to_end(key)
             return document
         document = self._read(text, rules)
         if len(text) <= _MAX_CACHED_CHARACTERS:
-            self._known[key] = document
-            if len(self._known) > self._capacity:
-                self._known.popitem(last=False)
+            _keep(self._known, key, document, self._capacity)
         return document
 
+    def read(self, text: str, rules: Rules) -> Reading:
+        """What to execute for a text: its own document, or one for all that differ in literals.
+
+        Args:
+            text: The document.
+            rules: As for `get`; literals are lifted under the default ones only.
+
+        Raises:
+            GraphQLError: As `get`.
+        """
+        if self._lifting and (text, rules) not in self._known and rules == _RULES:
+            normal = normalise(text)
+            if normal.literals:
+                return self._read_lifted(text, normal)
+        return Reading(self.get(text, rules))
+
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._known) + len(self._lifted)
+
+    def _read_lifted(self, text: str, normal: Lifted) -> Reading:
+        numbers = _recent(self._shapes, normal.key)
+        found = None if numbers is None else _recent(self._lifted, _kept(normal, numbers))
+        if found is None and numbers != ():
+            found = self._lift(text, normal)
+        variables = found[0].variables(normal) if found is not None else None
+        if found is None or variables is None:
+            return Reading(self.get(text, _RULES))
+        return Reading(found[1], text, variables, found[0], normal)
+
+    def _lift(self, text: str, normal: Lifted) -> tuple[LiftedDocument, Document] | None:
+        document = self.get(text, _RULES)
+        if document.errors:
+            return None  # with other literals it may be valid
+        numbers, found = liftable(self._schema, document.node, normal), None
+        if numbers:
+            try:
+                lifted = LiftedDocument(self._schema, text, document.node, normal, numbers)
+            except SteppedAside:
+                numbers = ()
+            else:
+                found = (
+                    lifted,
+                    Document(lifted.text, lifted.node, [], self._operations_of(lifted.node)),
+                )
+                _keep(self._lifted, _kept(normal, numbers), found, self._capacity)
+                self._known.pop((text, _RULES), None)
+        _keep(self._shapes, normal.key, numbers, self._capacity)
+        return found
 
     def _read(self, text: str, rules: Rules) -> Document:
         if len(text) > self._limits.max_characters:
@@ -167,7 +249,7 @@ class Documents:
         errors = [_readable(error) for error in validate(self._schema, node, rules)]
         document = Document(text, node, errors)
         if not document.errors:
-            document.operations = {facts.name: facts for facts in self._operations(node)}
+            document.operations = self._operations_of(node)
         return document
 
     def examine(self, node: DocumentNode) -> Document:
@@ -180,13 +262,15 @@ class Documents:
         if not self._introspection:
             for error in validate(self._schema, node, [NoSchemaIntrospectionCustomRule]):
                 raise error
-        operations = {facts.name: facts for facts in self._operations(node)}
-        return Document("", node, [], operations)
+        return Document("", node, [], self._operations_of(node))
 
     def _refuse_too_large(self, node: DocumentNode) -> None:
         too_large = check_limits(node, self._limits)
         if too_large is not None:
             raise too_large
+
+    def _operations_of(self, document: DocumentNode) -> dict[str | None, OperationFacts]:
+        return {facts.name: facts for facts in self._operations(document)}
 
     def _operations(self, document: DocumentNode) -> Iterator[OperationFacts]:
         fragments = {
@@ -242,3 +326,23 @@ def _readable(error: GraphQLError) -> GraphQLError:
         return error
     # A literal broke a parser: Python refuses to read a number of more than 4300 digits.
     return GraphQLError("The document holds a value that cannot be read.", nodes=error.nodes)
+
+
+def _kept(normal: Lifted, numbers: tuple[int, ...]) -> Hashable:
+    """The text without the literals that vary, and those that do not."""
+    if len(numbers) == len(normal.literals):
+        return normal.key
+    return normal.key, *(t for n, t in enumerate(normal.literals) if n not in numbers)
+
+
+def _recent(cache: OrderedDict[K, V], key: K) -> V | None:
+    value = cache.get(key)
+    if value is not None:
+        cache.move_to_end(key)
+    return value
+
+
+def _keep(cache: OrderedDict[K, V], key: K, value: V, capacity: int) -> None:
+    cache[key] = value
+    if len(cache) > capacity:
+        cache.popitem(last=False)

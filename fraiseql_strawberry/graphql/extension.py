@@ -17,7 +17,7 @@ from ..runtime import Runtime, running
 from ..scope import OperationState, enter_operation, find_scope
 from .atomic import AtomicUnit
 from .context import Context, make_context
-from .documents import Document, OperationFacts
+from .documents import Document, OperationFacts, Reading
 from .fast_lane import Aside, GraphQLRequest, lane_of, server_timing
 from .guard import Around, admit_operation, middleware_request
 from .middleware import Middleware, Outcome
@@ -47,7 +47,7 @@ class TenancyExtension(SchemaExtension):
         super().__init__(execution_context=execution_context)
         self._runtime = runtime
         self._middleware = middleware
-        self._document: Document | None = None
+        self._reading: Reading | None = None
         self._state: OperationState
 
     def on_operation(self) -> Iterator[None]:  # type: ignore[override]
@@ -62,14 +62,15 @@ class TenancyExtension(SchemaExtension):
         """Take the parsed document from the cache; the bounds are checked before anything else."""
         operation = self.execution_context
         if operation.query and operation.graphql_document is None:
-            self._document = self._served.documents.get(operation.query, operation.validation_rules)
-            operation.graphql_document = self._document.node
+            documents = self._served.documents
+            self._reading = documents.read(operation.query, operation.validation_rules)
+            operation.graphql_document = self._reading.document.node
         yield
 
     def on_validate(self) -> Iterator[None]:  # type: ignore[override]
         """Take the validation's outcome from the cache."""
-        if self._document is not None and self.execution_context.pre_execution_errors is None:
-            self.execution_context.pre_execution_errors = list(self._document.errors)
+        if self._reading is not None and self.execution_context.pre_execution_errors is None:
+            self.execution_context.pre_execution_errors = list(self._reading.document.errors)
         yield
 
     async def on_execute(self) -> AsyncIterator[None]:  # type: ignore[override]
@@ -100,9 +101,11 @@ class TenancyExtension(SchemaExtension):
         try:
             if facts.atomic:
                 async with AtomicUnit(self._served.runtime, self._state, operation):
-                    yield
+                    with self._literals():
+                        yield
             else:
-                yield
+                with self._literals():
+                    yield
             await self._leave(around)
         finally:
             around.abandon()
@@ -116,12 +119,32 @@ class TenancyExtension(SchemaExtension):
             response.headers.update({**error.headers, "Cache-Control": "no-store"})
 
     def _known_document(self) -> Document:
-        if self._document is None:
+        if self._reading is None:
             # Another extension parsed it: it is guarded all the same.
             node = self.execution_context.graphql_document
             assert node is not None
-            self._document = self._served.documents.examine(node)
-        return self._document
+            self._reading = Reading(self._served.documents.examine(node))
+        return self._reading.document
+
+    @contextmanager
+    def _literals(self) -> Generator[None]:
+        """For the block that executes it, literals of the text are variables of the document."""
+        operation, reading = self.execution_context, self._reading
+        if (
+            reading is None
+            or not reading.variables
+            or operation.graphql_document is not reading.document.node
+        ):
+            yield
+            return
+        given = operation.variables
+        operation.variables = {**(given or {}), **reading.variables}
+        try:
+            yield
+        finally:
+            operation.variables = given
+            if operation.result is not None and operation.result.errors:
+                reading.relocate(operation.result.errors)
 
     @property
     def _served(self) -> ServedSchema:
@@ -206,6 +229,8 @@ class TenancyExtension(SchemaExtension):
             # Strawberry answers with this object, so it is changed, not replaced.
             operation.result.data = None
             operation.result.errors = [GraphQLError("", original_error=error)]
+            if isinstance(error, TenancyError):
+                self._answer_with(error)
 
     def _observe(self, facts: OperationFacts, aside: Aside, started: float) -> None:
         runtime = self._served.runtime

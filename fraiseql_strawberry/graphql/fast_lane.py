@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 
 from starlette.requests import Request
 from starlette.types import Scope
-from strawberry import Schema
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from ..errors import BadUserInput
@@ -30,7 +29,15 @@ from .middleware import Outcome, run_middleware
 from .plans import PlanEntry, Plans
 from .served import ServedSchema
 
-__all__ = ["Aside", "FastLane", "GraphQLRequest", "lane_of", "read_request", "server_timing"]
+__all__ = [
+    "Aside",
+    "FastLane",
+    "GraphQLRequest",
+    "closed_by",
+    "lane_of",
+    "read_request",
+    "server_timing",
+]
 
 
 class GraphQLRequest(NamedTuple):
@@ -67,28 +74,29 @@ def server_timing(lane: str, reason: str, seconds: float) -> str:
 
 
 def lane_of(served: ServedSchema) -> FastLane | None:
-    """The fast lane of a schema; None where something in the schema could see the difference.
-
-    A schema extension counts as something, unless its class says `fraiseql_safe = True`.
-    """
+    """The fast lane of a schema; None where something in the schema could see the difference."""
     if not served.lanes:
-        is_open = _is_open(served.runtime, served.schema)
-        served.lanes.append(FastLane(served.runtime, served) if is_open else None)
+        served.lanes.append(FastLane(served.runtime, served) if closed_by(served) is None else None)
     return served.lanes[0]
 
 
-def _is_open(runtime: Runtime, schema: Schema) -> bool:
-    executor: object = getattr(schema, "execution_context_class", None)
-    return (
-        runtime.config.graphql.fast_lane
-        and executor is StrawberryGraphQLCoreExecutionContext
-        and all(_is_safe(extension) for extension in schema.extensions)
-    )
+def closed_by(served: ServedSchema) -> str | None:
+    """What keeps the fast lane closed for every operation of a schema, or None.
 
-
-def _is_safe(extension: Any) -> bool:
-    # tenancy.extension is a partial of our own class.
-    return getattr(getattr(extension, "func", extension), "fraiseql_safe", False) is True
+    A schema extension does, unless its own class says `fraiseql_safe = True`: a class that
+    inherits it may see more than its parent.
+    """
+    if not served.runtime.config.graphql.fast_lane:
+        return "[graphql] fast_lane = false"
+    executor: object = getattr(served.schema, "execution_context_class", None)
+    if executor is not StrawberryGraphQLCoreExecutionContext:
+        return "the schema has an execution context class of its own"
+    for extension in served.schema.extensions:
+        kind: Any = getattr(extension, "func", extension)  # tenancy.extension is a partial
+        if not isinstance(kind, type) or vars(kind).get("fraiseql_safe") is not True:
+            name = getattr(kind, "__name__", type(kind).__name__)
+            return f"the schema extension {name} does not say fraiseql_safe = True"
+    return None
 
 
 def read_request(decoded: object) -> GraphQLRequest | None:

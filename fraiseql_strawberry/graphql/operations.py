@@ -70,7 +70,8 @@ def query(
 
     def decorate(function: Function) -> QueryField:
         source = _source_query(function, sql_source, id_arg, order_by) if sql_source else None
-        operation = Operation("query", tenant, scopes=required_scopes(function), source=source)
+        scopes, info = required_scopes(function), _takes_info(function)
+        operation = Operation("query", tenant, scopes=scopes, source=source, info=info)
         return _field(QueryField, function, operation, options)
 
     return decorate if function is None else decorate(function)
@@ -108,7 +109,8 @@ def mutation(
     """
 
     def decorate(function: Function) -> MutationField:
-        operation = Operation("mutation", tenant, atomic, required_scopes(function))
+        scopes, info = required_scopes(function), _takes_info(function)
+        operation = Operation("mutation", tenant, atomic, scopes, info=info)
         return _field(MutationField, function, operation, options)
 
     return decorate if function is None else decorate(function)
@@ -161,6 +163,10 @@ def _field(
     return field(_resolver(function, operation, session))
 
 
+def _takes_info(function: Function) -> bool:
+    return "info" in inspect.signature(function).parameters
+
+
 def _is_permission(extension: object) -> bool:
     # StrawberryField adds it itself, from permission_classes.
     return isinstance(extension, strawberry.permission.PermissionExtension)
@@ -171,12 +177,11 @@ def _resolver(
 ) -> StrawberryResolver[Any]:
     """The async function Strawberry calls, with the signature that the schema is made from."""
     signature = inspect.signature(function)
-    wants_info = "info" in signature.parameters
 
     async def resolve(*args: Any, info: strawberry.Info, **arguments: Any) -> Any:
         if operation.source is not None:
             return await resolve_source(info, operation)
-        if wants_info:
+        if operation.info:
             arguments["info"] = info
         return await call_body(function, operation, session, args, arguments)
 

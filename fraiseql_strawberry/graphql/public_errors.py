@@ -71,7 +71,5 @@ def _published(known: TenancyError, error: GraphQLError) -> GraphQLError:
         source=error.source,
         positions=error.positions,
         path=error.path,
-        extensions=known.extensions
-        if known.retry_after is None
-        else {**known.extensions, "retryAfter": known.retry_after},
+        extensions=known.extensions,
     )

@@ -17,13 +17,14 @@ from strawberry.http import GraphQLHTTPResponse
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
-from ..errors import BadUserInput, TenancyError
+from ..errors import BadUserInput, SchemaError, TenancyError
 from ..fastapi import answer_error, scope_of
 from ..runtime import Runtime
 from . import graphiql
 from .body import read_body, replay
 from .context_getter import tenant_context_getter
 from .door import learn
+from .extension import TenancyExtension
 from .fast_lane import lane_of
 from .front import Front, nothing_in_front, overrides_nothing, request_of
 from .public_errors import Refused, public_errors
@@ -105,6 +106,9 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         path: The path below the prefix.
         context_getter: The application's own context getter, if any.
         **options: Whatever Strawberry's router takes.
+
+    Raises:
+        SchemaError: When the schema has no `tenancy.extension`, so nothing would guard it.
     """
 
     def __init__(
@@ -117,6 +121,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         subscription_protocols: Sequence[str] = (GRAPHQL_TRANSPORT_WS_PROTOCOL,),
         **options: Any,
     ) -> None:
+        _refuse_unguarded(schema)
         settings = tenancy.config.graphql
         options.setdefault("graphql_ide", "graphiql" if settings.ide else None)
         self._served = served_schema(tenancy, schema, tenancy.middleware)
@@ -241,6 +246,15 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         response.headers["Cache-Control"] = "no-store"
         response.headers["Vary"] = (
             f"Authorization, {self.tenancy.config.multitenancy.tenant_header}"
+        )
+
+
+def _refuse_unguarded(schema: Schema) -> None:
+    extensions = (getattr(extension, "func", extension) for extension in schema.extensions)
+    if not any(isinstance(e, type) and issubclass(e, TenancyExtension) for e in extensions):
+        raise SchemaError(
+            "this schema has none of our guards: make it with build_schema(…), or add "
+            "extensions=[tenancy.extension]"
         )
 
 

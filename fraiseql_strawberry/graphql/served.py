@@ -16,6 +16,7 @@ from .compiler import FieldCompiler, SchemaIndex, Settings, verify
 from .documents import Documents
 from .limits import Limits
 from .middleware import Middleware
+from .onlookers import document_is_seen
 from .scalars import align_scalars
 
 __all__ = ["ServedSchema", "served_schema"]
@@ -40,6 +41,7 @@ class ServedSchema:
             schema._schema,  # pyright: ignore[reportPrivateUsage]
             Limits(graphql.max_depth, graphql.max_aliases, graphql.max_tokens),
             introspection=graphql.introspection,
+            lifting=not document_is_seen(schema),
         )
         self.index = SchemaIndex(schema)
         self.settings = Settings(max_limit=graphql.max_limit, max_cost=graphql.max_cost)

@@ -80,7 +80,8 @@ class RowIsolation:
             async with self.engine.connect() as connection:
                 await verify_role(connection)
         except DBAPIError as error:
-            raise ServiceUnavailable(hint=f"the database did not answer: {error}") from error
+            said = error.orig if isinstance(error, DBAPIError) else error
+            raise ServiceUnavailable(hint=f"the database did not answer: {said}") from error
 
     async def stop(self) -> None:
         """Close every connection of an engine that is ours."""

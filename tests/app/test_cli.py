@@ -610,6 +610,7 @@ async def served(folder: Path, env: Mapping[str, str], *arguments: str) -> Async
         cwd=folder,
         env=env,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     assert process.stderr is not None
     said = ""
@@ -619,6 +620,7 @@ async def served(folder: Path, env: Mapping[str, str], *arguments: str) -> Async
                 line = await process.stderr.readline()
                 assert line, said
                 said += line.decode()
+            await connectable(found[1])
         yield found[1]
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(SECONDS):
@@ -626,9 +628,20 @@ async def served(folder: Path, env: Mapping[str, str], *arguments: str) -> Async
             assert await process.wait() == 0, said
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # its workers too
             await process.wait()
     assert "Traceback" not in said
+
+
+async def connectable(url: str) -> None:
+    """Wait: where there are workers, the address is told before any of them listens."""
+    while True:
+        try:
+            async with httpx2.AsyncClient(base_url=url) as http:
+                await http.get("/")
+                return
+        except httpx2.ConnectError:
+            await asyncio.sleep(0.05)
 
 
 APP = """

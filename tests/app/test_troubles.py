@@ -254,7 +254,7 @@ async def test_a_database_that_is_away(
                     answer = await ask()
                 [error] = answer.json()["errors"]
                 assert error["message"] == "Service temporarily unavailable"
-                assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+                assert error["extensions"] == {"code": "SERVICE_UNAVAILABLE", "retryAfter": 5}
                 if ours or "/graphql" not in str(answer.url):
                     assert answer.status_code == 503
                     assert answer.headers["retry-after"] == "5"
@@ -281,7 +281,7 @@ async def test_no_connection_is_free(
         ):
             answer = await ask()
             [error] = answer.json()["errors"]
-            assert error["extensions"] == {"code": TenantBusy.code}
+            assert error["extensions"] == {"code": TenantBusy.code, "retryAfter": 1}
             if ours or "/graphql" not in str(answer.url):
                 assert answer.status_code == 503
                 assert answer.headers["retry-after"] == "1"
@@ -302,6 +302,9 @@ async def test_ready_says_so(behind: Urls, wire: Wire, make_tenancy: Any, serve:
         await wire.cut()
         answer = await client.get("/ready")
         assert answer.status_code == 503
-        assert answer.json()["errors"][0]["extensions"] == {"code": "SERVICE_UNAVAILABLE"}
+        assert answer.json()["errors"][0]["extensions"] == {
+            "code": "SERVICE_UNAVAILABLE",
+            "retryAfter": 5,
+        }
         await wire.mend()
         assert (await client.get("/ready")).status_code == 200

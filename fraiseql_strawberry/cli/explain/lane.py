@@ -21,7 +21,7 @@ from ...graphql.compiler import Bound, FieldCompiler
 from ...graphql.compiler.fields import Root, without_obstacle
 from ...graphql.compiler.selection import collect
 from ...graphql.documents import Document, OperationFacts
-from ...graphql.fast_lane import lane_of
+from ...graphql.fast_lane import closed_by, lane_of
 from ...graphql.plans import Plans
 from ...graphql.served import ServedSchema
 from ...sql.plan import Plan
@@ -104,7 +104,7 @@ async def choose(served: ServedSchema, operation: Operation) -> Choice:
     if facts.type != "query":
         reason = f"it is a {facts.type}"
     elif lane is None:
-        reason = _closed_by(served)
+        reason = closed_by(served) or "off"
     elif entry.compiled is not None:
         bound = entry.compiled.bind(operation.variables, literals)
         if isinstance(bound, Bound):
@@ -135,18 +135,6 @@ def _sentence(errors: list[GraphQLError]) -> str:
 def _place(error: GraphQLError) -> str:
     at = (error.locations or [None])[0]
     return f" (line {at.line}, column {at.column} of the query)" if at else ""
-
-
-def _closed_by(served: ServedSchema) -> str:
-    """What keeps the fast lane closed for every operation of a schema."""
-    if not served.runtime.config.graphql.fast_lane:
-        return "[graphql] fast_lane = false"
-    for extension in served.schema.extensions:
-        kind: Any = getattr(extension, "func", extension)
-        if getattr(kind, "fraiseql_safe", False) is not True:
-            name = getattr(kind, "__name__", type(kind).__name__)
-            return f"the schema extension {name} does not say fraiseql_safe = True"
-    return "the schema has an execution context class of its own"
 
 
 def _whole(bound: Bound) -> Planned:

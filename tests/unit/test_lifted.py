@@ -1,0 +1,269 @@
+"""Documents that differ in literals only are one document, and answer as Strawberry alone does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import parse, specified_rules, validate
+
+from fraiseql_strawberry import Tenancy
+from fraiseql_strawberry.config import Config
+from fraiseql_strawberry.graphql.compiler import normalise
+from fraiseql_strawberry.graphql.lifted import LiftedDocument, liftable
+from fraiseql_strawberry.graphql.served import served_schema
+from fraiseql_strawberry.scope import RequestScope, enter_scope
+from tests.unit.echo_schema import make_schema
+
+TENANT = "11111111-1111-4111-8111-111111111111"
+ID = "3f2b8a52-96cc-4f0a-b3a0-5d2c5d9b8d10"
+
+ENVIRONMENT = {"DATABASE_URL": "postgresql://app@localhost/none", "JWT_SECRET": "x" * 40}
+TENANCY = Tenancy(Config.from_env(ENVIRONMENT))
+PLAIN = make_schema()
+OURS = make_schema(TENANCY.extension)
+DOCUMENTS = served_schema(TENANCY, OURS).documents
+GRAPHQL = PLAIN._schema
+
+
+async def answer(
+    schema: strawberry.Schema, text: str, variables: Any = None, name: str | None = None
+) -> tuple[Any, list[Any]]:
+    with enter_scope(RequestScope(TENANT, source="code", runtime=TENANCY)):
+        result = await schema.execute(text, variables, operation_name=name)
+    # A resolver's error is masked by ours: there it is known by its path.
+    errors = [(e.path or e.message, e.locations) for e in result.errors or []]
+    return result.data, errors
+
+
+async def same(text: str, variables: Any = None, name: str | None = None) -> tuple[Any, list[Any]]:
+    ours, plain = [await answer(s, text, variables, name) for s in (OURS, PLAIN)]
+    assert ours == plain
+    return ours
+
+
+def lifts(text: str) -> list[str]:
+    """The literals of a text that become variables."""
+    document, normal = parse(text), normalise(text)
+    assert not validate(GRAPHQL, document, specified_rules)
+    return [normal.literals[n] for n in liftable(GRAPHQL, document, normal)]
+
+
+def lifted(text: str) -> LiftedDocument:
+    document, normal = parse(text), normalise(text)
+    return LiftedDocument(GRAPHQL, text, document, normal, liftable(GRAPHQL, document, normal))
+
+
+@pytest.mark.parametrize(
+    ("text", "literals"),
+    [
+        ('{ scalars(s: "a", n: 1, f: 2.5, i: 3) }', ['"a"', "1", "2.5", "3"]),
+        (f'{{ required(id: "{ID}", n: 5) }}', [f'"{ID}"', "5"]),
+        ('{ scalars(date: "2026-01-01", dec: 1.5, big: 7) }', ['"2026-01-01"', "1.5", "7"]),
+        ('{ __type(name: "Echo") { name } }', ['"Echo"']),
+        ('mutation { write(title: "a", n: 4) { answer } }', ['"a"', "4"]),
+        ("query ($n: Int) { a: child(n: $n) { answer } child(n: 5) { answer } }", ["5"]),
+        # Scalars of the user's, lists, enums, booleans, and what directives are given.
+        ('{ scalars(shout: "a") }', []),
+        ("{ scalars(numbers: 5) }", []),
+        ("{ scalars(numbers: [5], state: LIVE, flag: true) }", []),
+        ("{ scalars @include(if: true) }", []),
+        ("query ($n: Int = 5) { child(n: $n) { answer } }", []),
+        # `info` holds the nodes of a field and of those below it.
+        (
+            '{ seen(s: "a", n: 1, i: 2) { child(n: 3) { answer } } child(n: 4) { answer } }',
+            ['"a"', "4"],
+        ),
+        ('{ seen(i: "a") { scalars(s: "b", uuid: "%s") } }' % ID, ['"a"', '"b"']),
+        ("{ guarded(n: 1) child(n: 2) { answer } }", ["2"]),
+        ("{ seen { ...F } child { ...F } } fragment F on Echo { child(n: 5) { answer } }", []),
+        ("{ child { ...F } } fragment F on Echo { child(n: 5) { answer } }", ["5"]),
+        ("{ node { plain(n: 1) seenInSome(n: 2) } }", ["1"]),
+    ],
+)
+def test_what_nobody_can_see_is_lifted(text: str, literals: list[str]) -> None:
+    assert lifts(text) == literals
+
+
+def test_unusual_documents_are_left_alone() -> None:
+    schema = make_schema(directives=[upper])._schema
+    for text, expected in (
+        ("subscription { ticks(n: 5) }", ()),
+        ("{ child(n: 5) { answer @upper } }", ()),
+        ("{ child(n: 5) { answer @skip(if: false) } }", (0,)),
+    ):
+        document = parse(text)
+        assert not validate(schema, document, specified_rules)
+        assert liftable(schema, document, normalise(text)) == expected
+
+
+def test_no_literal_is_left_in_what_all_tenants_share() -> None:
+    text = f'{{ a: required(id: "{ID}", n: -77) scalars(f: 7.7e7, s: "of acme", shout: "kept") }}'
+    document = lifted(text)
+    assert document.text == (
+        '{ a: required(id: "?", n: 0) scalars(f: 0.0, s: "?", shout: "kept") }'
+    )
+    for secret in (ID, "77", "acme"):
+        assert secret not in repr(document.node.to_dict())
+
+
+def test_no_client_can_name_the_variables() -> None:
+    document = lifted("query ($literal_0: Int) { child(n: 5) { child(n: $literal_0) { answer } } }")
+    (operation,) = document.node.definitions
+    names = [d.variable.name.value for d in operation.variable_definitions]  # type: ignore[attr-defined]
+    assert names == ["literal_0", "literal 0"]
+    assert document.variables(normalise("{ child(n: 5) }")) == {"literal 0": 5}
+
+
+@pytest.mark.parametrize(
+    ("argument", "first", "other", "value"),
+    [
+        ("n", "1", "-0", 0),
+        ("n", "1", "2147483647", 2147483647),
+        ("n", "1", "2147483648", None),
+        ("n", "1", "9" * 5000, None),
+        ("f", "1", "5", 5.0),
+        ("f", "1.5", "-1e-3", -0.001),
+        ("f", "1.5", "1e999", None),
+        ("f", "1", "9" * 400, None),
+        ("i", "1", "-0", "-0"),
+        ("i", "1", "9" * 5000, "9" * 5000),
+        ("i", '"a"', '"é\U0001f600"', "é\U0001f600"),
+        ("s", '"a"', '""', ""),
+        ("uuid", f'"{ID}"', '"00000000-0000-0000-0000-000000000000"', str(UUID(int=0))),
+        ("uuid", f'"{ID}"', '"x"', None),
+        ("date", '"2026-01-01"', '"2026-02-30"', None),
+        ("moment", '"2026-01-01T00:00:00"', '"2026-01-01"', "2026-01-01"),
+        ("time", '"10:00:00"', '"25:00:00"', None),
+        ("interval", '"1 day"', '"2 daze"', None),
+        ("dec", "1.5", "1.50", 1.5),
+        ("dec", '"1.5"', '"1.50"', "1.50"),
+        ("dec", '"1.5"', '"one"', None),
+        ("big", "1", "9" * 30, int("9" * 30)),
+        ("big", "1", "9" * 5000, None),
+        ("b16", '"00"', '"xyz"', None),
+    ],
+)
+def test_a_variable_brings_what_the_literal_says_or_nothing(
+    argument: str, first: str, other: str, value: object
+) -> None:
+    texts = [f"{{ scalars({argument}: {literal}) }}" for literal in (first, other)]
+    one, two = map(normalise, texts)
+    assert one.key == two.key
+    variables = lifted(texts[0]).variables(two)
+    assert variables == (None if value is None else {"literal 0": value})
+
+
+# -- the same as Strawberry alone -------------------------------------------------------------
+
+TEMPLATES = [
+    "{ scalars(s: <s>, n: <n>, f: <f>, i: <i>) }",
+    "{ a: required(id: <uuid>) b: required(id: <uuid>, n: <n>) fails(n: <n>) }",
+    "{ child(n: <n>) { answer } child(n: <n>) { fails(s: <s>) } }",
+    "{ child(n: <n>) { answer } child(n: # 5\n <n>) { fails } }",
+    "query A { child(n: <n>) { ...F } } query B($x: Int = 5) { child(n: $x) { ...F answer } } "
+    "fragment F on Echo { scalars(uuid: <uuid>, n: <n>) fails(s: <s>) }",
+    "query A($s: String = <s>) { fails(s: <s>, n: <n>) scalars(s: $s, n: <n>, flag: true) }",
+    "{ seen(s: <s>, n: <n>, i: <i>) { answer scalars(s: <s>, uuid: <uuid>) fails } }",
+    "{ seen(s: <s>) { ...F } b: required(id: <uuid>) } fragment F on Echo { answer child(n: <n>) { fails } }",
+    "{ node { plain(n: <n>) seenInSome(n: <n>) } guarded(n: <n>) }",
+    "{ scalars(shout: <s>, s: <s>, date: <date>, moment: <moment>, time: <time>, interval: <interval>) fails }",
+    "{ scalars(dec: <dec>, big: <big>, b16: <b16>, b64: <b64>, state: LIVE) fails }",
+    "mutation { write(title: <s>, n: <n>) { answer } b: write(title: <s>) { answer fails(s: <s>) } }",
+    "{ scalars(n: <n>) @include(if: true) ... @skip(if: false) { fails(n: <n>) } }",
+    "# <s>\n{ fails(s: <s>,\n n: <n>) child(n: <n>)\n { fails(n: <n>), answer } }",
+    "{ scalars(numbers: [<n>, <n>], n: <n>) b: scalars(numbers: <n>) }",
+    "{ __type(name: <s>) { name } child(n: <n>) { __typename fails } }",
+    "{ child(n: <n>) { missing } }",
+]
+NUMBERS = st.integers(-(2**31), 2**31 - 1).map(str)
+ANYTHING = st.one_of(
+    st.sampled_from(
+        [*("null", "true", "LIVE", "$x", "[1]", "{}", '""', '"""x"""', '"\\"', "-0", "1.0", "1e400")]
+        + ["9" * 5000, '"' + "a" * 300 + '"', '"\\u0041"', '"a b: 5, c(d: 6)"', '"#"', "05", "5a"]
+    ),
+    st.integers().map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.text(max_size=10).map(json.dumps),
+    st.text(string.printable, max_size=10).map(lambda text: f'"{text}"'),
+)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20).map(
+    lambda text: json.dumps(text, ensure_ascii=False)
+)
+LITERALS: dict[str, st.SearchStrategy[str]] = {
+    "s": TEXTS,
+    "n": NUMBERS,
+    "f": st.one_of(NUMBERS, st.floats(allow_nan=False, allow_infinity=False).map(repr)),
+    "i": st.one_of(NUMBERS, TEXTS),
+    "uuid": st.uuids().map(lambda value: f'"{value}"'),
+    "date": st.dates().map(lambda value: f'"{value.isoformat()}"'),
+    "moment": st.datetimes().map(lambda value: f'"{value.isoformat()}"'),
+    "time": st.times().map(lambda value: f'"{value.isoformat()}"'),
+    "interval": st.integers(0, 10**6).map(lambda days: f'"{days} days 01:02:03"'),
+    "dec": st.one_of(NUMBERS, st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: f'"{d}"')),
+    "big": st.one_of(st.integers().map(str), st.integers().map(lambda n: f'"{n}"')),
+    "b16": st.binary(max_size=5).map(lambda value: f'"{value.hex().upper()}"'),
+    "b64": st.sampled_from(['""', '"AAAA"', '"AA=="', '"AA"']),
+}
+HOLE = re.compile("<([a-z0-9]+)>")
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    odd = draw(st.integers(0, 5)) == 0
+    literals: list[str] = []
+
+    def fill(hole: re.Match[str]) -> str:
+        choices = [LITERALS[hole[1]]]
+        if literals:
+            choices.append(st.sampled_from(literals))  # equal ones, in merged fields for one
+        if odd:
+            choices.append(ANYTHING)
+        literals.append(draw(st.one_of(choices) if odd or draw(st.booleans()) else choices[0]))
+        return literals[-1]
+
+    return HOLE.sub(fill, draw(st.sampled_from(TEMPLATES)))
+
+
+@given(documents(), st.sampled_from([None, "A", "B"]))
+@example('{ child(n: 5) { answer } child(n: 6) { fails(s: "a") } }', None)
+@settings(deadline=None)
+async def test_data_errors_and_locations_are_those_of_strawberry_alone(
+    text: str, name: str | None
+) -> None:
+    name = name if " A" in text else None
+    await same(text, {"s": "given", "x": 1} if "$" in text else None, name)
+
+
+async def test_the_same_document_answers_for_texts_of_other_lengths() -> None:
+    text = '{{ a: child(n: {}) {{ answer fails(s: "{}") }} {} fails(n: {}) }}'
+    _, errors = await same(text.format(1, "é", "\n", 22))
+    assert [line.line for _, (line,) in errors] == [1, 2]
+    before = len(DOCUMENTS)
+    for n in (7, -1234567, 0):
+        for s in ("", "a" * 50):
+            await same(text.format(n, s, "\n", n))
+    assert len(DOCUMENTS) == before
+
+
+async def test_a_log_line_holds_no_literal_of_another_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    text = '{ fails(s: "%s") c: child { answer } }'
+    await answer(OURS, text % "a secret of acme")
+    caplog.clear()
+    await answer(OURS, text % "globex")
+    assert "it fails" in caplog.text
+    assert "acme" not in caplog.text
+    assert '(s: "?")' in caplog.text
+
+
+async def test_the_clients_variables_stay_the_clients() -> None:
+    text = "query ($n: Int) { child(n: $n) { answer } seen(n: %d) { answer } scalars(n: %d) }"
+    for number in (5, 6):
+        variables = {"n": 1, "literal 0": 99}
+        data, errors = await same(text % (number, number), variables)
+        assert (data["child"]["answer"], errors) == ("1", [])
+        assert f"None, {number}, None" in data["scalars"]
+        assert variables == {"n": 1, "literal 0": 99}

@@ -118,7 +118,11 @@ class Context(BaseContext, MutableMapping[str, Any]):
         yield from (key for key in self.__dict__ if not key.startswith("_"))
 
     def __contains__(self, key: object) -> bool:
-        return any(key == known for known in self)
+        if key == "admin_db":
+            return self._may_administrate()
+        return key in _FROM_SCOPE or (
+            isinstance(key, str) and not key.startswith("_") and key in self.__dict__
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -37,15 +37,13 @@ def tenant_context_getter(
 
     signature = inspect.signature(add_tenant)
     connection, custom = signature.parameters.values()
+    # Without a getter there is no dependency either: FastAPI would call a sync one in a thread.
+    others = [custom.replace(annotation=Any, default=Depends(getter))] if getter else []
     add_tenant.__signature__ = signature.replace(  # pyright: ignore[reportFunctionMemberAccess]
         parameters=[
             # The annotations are evaluated here: FastAPI looks them up in this module otherwise.
             connection.replace(annotation=HTTPConnection),
-            custom.replace(annotation=Any, default=Depends(getter or _nothing)),
+            *others,
         ]
     )
     return add_tenant
-
-
-def _nothing() -> None:
-    return None

@@ -1,9 +1,11 @@
-"""A short way through FastAPI's routing for paths that it has routed to us before.
+"""A short way through FastAPI for paths that it has routed to us before.
 
-FastAPI matches a request against its routes twice, which costs about as much as PostgreSQL's
-answer. The door stands where the app's router begins, behind every middleware, and remembers the
-paths whose requests ended at a route of ours with nothing in front of it. What the lane does not
-answer goes on through the router as if the door were not there.
+FastAPI's own layers and its routing, which matches each request twice, cost about as much as
+PostgreSQL's answer. The door remembers the paths whose requests ended at a route of ours with
+nothing in front of it. It stands before the app's layers where all of them are FastAPI's, which
+have nothing to do for an answer of the lane's; where the application has a middleware of its own,
+it stands behind that, where the router begins. What the lane does not answer goes on as if the
+door were not there.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import Host
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..fastapi import ScopeMiddleware
 from .body import replay
 
 __all__ = ["FrontRoute", "learn"]
@@ -35,15 +38,15 @@ class FrontRoute(Protocol):
 
 
 class _Door:
-    def __init__(self, app: Any, router: ASGIApp) -> None:
+    def __init__(self, app: Any, following: ASGIApp) -> None:
         self._app = app
-        self._router = router
+        self.app = following  # by this name FastAPI walks the chain of middlewares
         self._routes = len(app.routes)
         self._known: dict[tuple[str, str], tuple[FrontRoute, dict[str, Any]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
-            await self._router(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         known = self._known.get((scope.get("root_path", ""), scope["path"]))
         if (
@@ -52,7 +55,7 @@ class _Door:
             or "fastapi.telemetry" in scope  # a span wants the route's name from the router
             or len(self._app.routes) != self._routes
         ):
-            await self._router(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         route, learnt = known
         body = await route.read(scope, receive, send)
@@ -64,7 +67,7 @@ class _Door:
             return
         for key in missing:
             del scope[key]
-        await self._router(scope, replay(body, receive), send)
+        await self.app(scope, replay(body, receive), send)
 
     def remember(self, scope: Scope, route: FrontRoute) -> None:
         if len(self._known) < _MAX_PATHS:
@@ -80,12 +83,23 @@ def learn(scope: Scope, route: FrontRoute) -> None:
         route: The route; nothing of the application's stands in front of it.
     """
     app = scope["app"]
-    router = app.router
-    if scope.get("path_params") or not hasattr(router, "middleware_stack"):
+    # Both have the attribute: before the layers, or behind them all.
+    place = app if _only_ours(app) else app.router
+    if scope.get("path_params") or not hasattr(place, "middleware_stack"):
         return
-    door = router.middleware_stack
+    door = place.middleware_stack
     if not isinstance(door, _Door):
         if any(isinstance(context.route, Host) for context in iter_route_contexts(app.routes)):
             return  # the same path may lead elsewhere for another host
-        door = router.middleware_stack = _Door(app, door)
+        door = place.middleware_stack = _Door(app, door)
     door.remember(scope, route)
+
+
+def _only_ours(app: Any) -> bool:
+    """Whether the app has no middleware, no limit and no last resort of its own."""
+    return (
+        all(middleware.cls is ScopeMiddleware for middleware in app.user_middleware)
+        and getattr(app, "max_body_size", None) is None
+        and not {500, Exception} & set(app.exception_handlers)
+        and not app.debug
+    )

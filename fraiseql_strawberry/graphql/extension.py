@@ -48,6 +48,7 @@ class TenancyExtension(SchemaExtension):
         self._runtime = runtime
         self._middleware = middleware
         self._reading: Reading | None = None
+        self._found: ServedSchema | None = None
         self._state: OperationState
 
     def on_operation(self) -> Iterator[None]:  # type: ignore[override]
@@ -148,8 +149,11 @@ class TenancyExtension(SchemaExtension):
 
     @property
     def _served(self) -> ServedSchema:
-        runtime = self._runtime if self._runtime is not None else running().runtime
-        return served_schema(runtime, self.execution_context.schema, self._middleware)
+        if self._found is None:
+            runtime = self._runtime if self._runtime is not None else running().runtime
+            schema = self.execution_context.schema
+            self._found = served_schema(runtime, schema, self._middleware)
+        return self._found
 
     @property
     def _context(self) -> Context:

@@ -134,7 +134,7 @@ class FastLane:
         scope: RequestScope,
         asgi: Scope | None,
         context: Context | None = None,
-    ) -> str | Aside:
+    ) -> bytes | Aside:
         """The JSON text of the operation's `data`, or why there is none.
 
         Args:
@@ -163,11 +163,11 @@ class FastLane:
             answer = await self._around(entry, bound, scope, asgi, context)
         else:
             answer = await self._run(bound, scope)
-        if self._runtime.observers and isinstance(answer, str):
+        if self._runtime.observers and isinstance(answer, bytes):
             self._observe(entry, scope, "compiled", started)
         return answer
 
-    async def _run(self, bound: Bound, scope: RequestScope) -> str | Aside:
+    async def _run(self, bound: Bound, scope: RequestScope) -> bytes | Aside:
         runtime = self._runtime
         tenant_id = scope.require_tenant()
         await runtime.admit(tenant_id)
@@ -179,9 +179,12 @@ class FastLane:
             if known is None:
                 raise
             raise known from error
-        if text is None or bound.violates(text):
+        if text is None:
+            return Aside("null")
+        data = text.encode()
+        if bound.violates(data):
             return Aside("null")  # run again, so that the errors are Strawberry's own
-        return text
+        return data
 
     async def _around(
         self,
@@ -190,9 +193,9 @@ class FastLane:
         scope: RequestScope,
         asgi: Scope | None,
         context: Context | None,
-    ) -> str | Aside:
+    ) -> bytes | Aside:
         assert entry.facts is not None
-        answers: list[str | Aside] = []
+        answers: list[bytes | Aside] = []
 
         async def endpoint() -> Outcome:
             answers.append(await self._run(bound, scope))

@@ -33,6 +33,7 @@ __all__ = ["Front", "nothing_in_front", "overrides_nothing", "request_of"]
 
 # Response modes that only Strawberry knows.
 _STREAMS = (b"multipart/mixed", b"text/event-stream")
+_PLAIN = (b"*/*", b"application/json")
 _GRAPHQL_JSON = b"application/graphql-response+json"
 
 
@@ -67,7 +68,7 @@ class Front:
             return True
         if text is None:
             return False
-        payload = b'{"data":' + text.encode() + b"}"
+        payload = b'{"data":' + text + b"}"
         headers = [
             (b"content-type", media_type),
             (b"content-length", b"%d" % len(payload)),
@@ -86,7 +87,7 @@ class Front:
         scope: RequestScope,
         request: GraphQLRequest,
         context: Context | None = None,
-    ) -> str | None:
+    ) -> bytes | None:
         """The JSON text of `data`, or None where the lane stepped aside, which is noted.
 
         Raises:
@@ -139,17 +140,21 @@ def overrides_nothing(router: type, ours: type) -> bool:
 
 
 def _is_json(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(
-        name == b"content-type" and value.startswith(b"application/json") for name, value in headers
-    )
+    for name, value in headers:
+        if name == b"content-type":
+            return value.startswith(b"application/json")
+    return False
 
 
 def _media_type(headers: list[tuple[bytes, bytes]]) -> bytes | None:
     """What to answer with; None where a stream is wanted, which only Strawberry knows."""
     for name, value in headers:
-        if name == b"accept" and value != b"*/*":
-            if any(stream in value for stream in _STREAMS):
-                return None
+        if name == b"accept":
+            if value in _PLAIN:
+                return b"application/json"
+            for stream in _STREAMS:
+                if stream in value:
+                    return None
             if _GRAPHQL_JSON in value:
                 return _GRAPHQL_JSON
     return b"application/json"

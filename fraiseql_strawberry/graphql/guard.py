@@ -53,10 +53,10 @@ class Around:
     waits at its innermost point until the operation has ended.
     """
 
+    _reached: asyncio.Future[None]
+    _outcome: asyncio.Future[Outcome]
+
     def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._reached: asyncio.Future[None] = loop.create_future()
-        self._outcome: asyncio.Future[Outcome] = loop.create_future()
         self._task: asyncio.Task[Outcome] | None = None
 
     @property
@@ -71,6 +71,9 @@ class Around:
         admit: Callable[[], Awaitable[None]],
     ) -> None:
         """Run the chain up to the operation; raises what it or `admit` raised."""
+
+        loop = asyncio.get_running_loop()
+        self._reached, self._outcome = loop.create_future(), loop.create_future()
 
         async def endpoint() -> Outcome:
             await admit()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, cast
 
 from strawberry import Schema
@@ -12,25 +11,20 @@ from strawberry.types.field import StrawberryField
 from .definition import OperationField
 from .relation import RelationField
 
-__all__ = ["all_safe", "document_is_seen", "info_is_seen"]
-
-
-def all_safe(extensions: Iterable[Any]) -> bool:
-    """Whether each schema extension says of itself `fraiseql_safe = True`."""
-    return all(getattr(_class(each), "fraiseql_safe", False) is True for each in extensions)
+__all__ = ["document_is_seen", "info_is_seen"]
 
 
 def document_is_seen(schema: Schema) -> bool:
     """Whether something that stands around every operation could look at its document.
 
-    Strawberry's own extensions look at its text, its rules and its result only.
+    A schema extension does, unless its own class says `fraiseql_safe = True`; those that come
+    with Strawberry look at its text, its rules and its result only.
     """
     executor: object = getattr(schema, "execution_context_class", None)
-    others = [each for each in schema.extensions if not _is_strawberrys(each)]
     return (
         executor is not StrawberryGraphQLCoreExecutionContext
         or bool(schema.directives)
-        or not all_safe(others)
+        or not all(map(_looks_away, schema.extensions))
     )
 
 
@@ -52,11 +46,8 @@ def info_is_seen(field: object) -> bool:
     return resolver is not None and resolver.info_parameter is not None
 
 
-def _class(extension: Any) -> Any:
-    # tenancy.extension is a partial of our own class.
-    return getattr(extension, "func", extension)
-
-
-def _is_strawberrys(extension: Any) -> bool:
-    module = getattr(_class(extension), "__module__", "")
-    return isinstance(extension, type) and module.startswith("strawberry.")
+def _looks_away(extension: Any) -> bool:
+    kind = getattr(extension, "func", extension)  # tenancy.extension is a partial
+    if not isinstance(kind, type):
+        return False
+    return vars(kind).get("fraiseql_safe") is True or kind.__module__.startswith("strawberry.")

@@ -96,7 +96,9 @@ def served_schema(
         schema: The schema.
         middleware: For schemas that were not made by `build_schema`, which know their own.
     """
-    schemas = _served.setdefault(runtime, WeakKeyDictionary())
+    schemas = _served.get(runtime)
+    if schemas is None:
+        schemas = _served[runtime] = WeakKeyDictionary()
     served = schemas.get(schema)
     if served is None:
         own = getattr(schema, "fraiseql_middleware", None)

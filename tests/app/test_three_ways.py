@@ -644,10 +644,11 @@ async def test_an_operation_inside_of_a_session_is_nested(
     database = {"pool_size": 1, "max_overflow": 0}
     async with make_tenancy(blog, database=database) as tenancy, asyncio.timeout(3):
         async with tenancy.as_tenant(str(ACME)), tenancy.session() as session:
-            await session.execute(COUNT)
-            result = await schema.execute(query)
-            [error] = result.errors
-            assert error.extensions["code"] == "INTERNAL_SERVER_ERROR"
-            await session.commit()
-            result = await schema.execute(query)
-            assert result.errors is None
+            for _ in range(2):  # before the catalog is known, and after
+                await session.execute(COUNT)
+                result = await schema.execute(query)
+                [error] = result.errors
+                assert error.extensions["code"] == "INTERNAL_SERVER_ERROR"
+                await session.commit()
+                result = await schema.execute(query)
+                assert result.errors is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import statistics
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -25,7 +26,8 @@ LEVELS = {
     3: "id title createdAt comments(limit: 3) { content author { name } }",
 }
 _CONNECTIONS = 4  # a thousand rows with their comments take a while
-_AT_LEAST = 3  # requests of each connection
+_AT_LEAST = 3  # requests of each connection before
+_SLICES = 5  # the median of so many: garbage of a large answer may be collected in the next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,15 @@ async def measure_growth(
                 continue
             assert CONTESTANTS[name].dialect == "service"
             service, stream = services[name], itertools.cycle(raw)
+            costs: list[tuple[float, float]] = []
             async with Load(service.port, _CONNECTIONS) as load:
                 for _ in range(_AT_LEAST):
                     await load.run(stream, 0.0)
-                server, database = cpu_seconds(service.pid), postgres.cpu_seconds()
-                outcome = await load.run(stream, seconds)
-                server = cpu_seconds(service.pid) - server
-                database = postgres.cpu_seconds() - database
-            count = outcome.requests
-            found.append(Point(name, rows, levels, server / count, database / count))
+                for _ in range(_SLICES):
+                    server, database = cpu_seconds(service.pid), postgres.cpu_seconds()
+                    count = (await load.run(stream, seconds / _SLICES)).requests
+                    server = cpu_seconds(service.pid) - server
+                    costs.append((server / count, (postgres.cpu_seconds() - database) / count))
+            server, database = map(statistics.median, zip(*costs, strict=True))
+            found.append(Point(name, rows, levels, server, database))
     return found

@@ -10,7 +10,7 @@ from typing import Any, NewType
 from uuid import UUID
 
 import strawberry
-from strawberry.directive import DirectiveLocation
+from strawberry.directive import DirectiveLocation, DirectiveValue
 from strawberry.extensions import SchemaExtension
 from strawberry.scalars import Base16, Base64
 from strawberry.schema.config import StrawberryConfig
@@ -128,7 +128,7 @@ class Ticks:
 
 
 @strawberry.directive(locations=[DirectiveLocation.FIELD])
-def upper(value: str) -> str:
+def upper(value: DirectiveValue[str]) -> str:
     return value.upper()
 
 

@@ -19,7 +19,7 @@ SELECTION = "{ posts { id title rating views state author { name } } }"
 
 
 def violates(text: str, data: Any) -> bool:
-    return bind(text).violates(json.dumps(data, separators=(",", ":")))
+    return bind(text).violates(json.dumps(data, separators=(",", ":")).encode())
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,10 @@ def test_outside_of_any_request() -> None:
 def test_scopes_are_left_as_they_were_found() -> None:
     outer, inner = RequestScope(A), RequestScope(B)
     with enter_scope(outer):
-        with pytest.raises(LookupError), enter_scope(inner):
+        with enter_scope(inner):
             assert current_scope() is inner
+        assert current_scope() is outer
+        with pytest.raises(LookupError), enter_scope(inner):
             raise LookupError
         assert current_scope() is outer
     assert find_scope() is None

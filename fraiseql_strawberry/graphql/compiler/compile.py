@@ -46,7 +46,7 @@ class Bound:
         """The query, which gives one JSON value; `schema` qualifies its sources."""
         return self.statement.rendered.text(schema)
 
-    def violates(self, text: str) -> bool:
+    def violates(self, text: bytes) -> bool:
         """Whether the JSON text breaks a promise of the GraphQL schema.
 
         Then the operation runs again in the standard lane, where the error is Strawberry's own.

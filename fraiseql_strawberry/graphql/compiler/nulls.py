@@ -28,23 +28,23 @@ class Nulls:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        suspects = set(_suspects(plan.roots))
+        suspects = {text.encode() for text in _suspects(plan.roots)}
         # Looked for only where there is any null at all.
-        self._keys = tuple(sorted(s for s in suspects if s.endswith(":null")))
-        self._suspects = tuple(sorted(s for s in suspects if not s.endswith(":null")))
+        self._keys = tuple(sorted(s for s in suspects if s.endswith(b":null")))
+        self._suspects = tuple(sorted(s for s in suspects if not s.endswith(b":null")))
 
-    def found_in(self, text: str) -> bool:
+    def found_in(self, text: bytes) -> bool:
         """Whether the text breaks a promise of the schema's."""
         for suspect in self._suspects:
             if suspect in text:
                 return self._broken(text)
-        if self._keys and ":null" in text:
+        if self._keys and b":null" in text:
             for key in self._keys:
                 if key in text:
                     return self._broken(text)
         return False
 
-    def _broken(self, text: str) -> bool:
+    def _broken(self, text: bytes) -> bool:
         data = json.loads(text)
         return any(_wrong(field, data) for field in self._plan.roots)
 

@@ -136,4 +136,7 @@ def _raw(info: strawberry.Info) -> GraphQLResolveInfo[Any]:
 
 
 def _served(here: Running, info: strawberry.Info) -> ServedSchema:
+    state = here.scope.operation
+    if state is not None and isinstance(state.served, ServedSchema):
+        return state.served
     return served_schema(here.runtime, info.schema)

@@ -45,7 +45,7 @@ class Limits:
     max_aliases: int = 30
     max_tokens: int = 2000
     max_fields: int = 2000
-    max_merges: int = 2000
+    max_merges: int = 5000
     max_characters: int = 100_000
 
 

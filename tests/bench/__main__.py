@@ -79,7 +79,7 @@ def read_options() -> argparse.Namespace:
     add("--connections", type=int, default=32, help="of the load generator")
     options = parser.parse_args()
     if options.quick:
-        options.seconds, options.rounds, options.connections = 0.3, 1, 8
+        options.seconds, options.rounds, options.connections = 0.2, 1, 8
     return options
 
 

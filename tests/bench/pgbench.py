@@ -8,6 +8,7 @@ takes the five round trips that pgbench needs for it.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ from fraiseql_strawberry.errors import SetupError
 
 __all__ = ["PgBench"]
 
-_WARM_SECONDS = 0.7  # connections are opened and statements prepared; also the time to end
+_WARM_SECONDS = 0.7  # at most: connections are opened, statements prepared; also the time to end
 _BIND = "set_config('app.tenant_id', md5('tenant:' || :tenant)::uuid::text, true)"
 _ENVIRONMENT = {"PGOPTIONS": "-c plan_cache_mode=force_generic_plan"}
 
@@ -76,8 +77,9 @@ class PgBench:
             LoadError: pgbench ended with an error, or got nowhere.
         """
         with tempfile.TemporaryDirectory(prefix="fraiseql-bench-") as temporary:
-            process = self._start(kind, seconds, Path(temporary))
-            await asyncio.sleep(_WARM_SECONDS)
+            warm = min(_WARM_SECONDS, 2 * seconds)
+            process = self._start(kind, seconds + 2 * warm, Path(temporary))
+            await asyncio.sleep(warm)
             began, before = time.time(), postgres.cpu_seconds()
             await asyncio.sleep(seconds)
             ended, after = time.time(), postgres.cpu_seconds()
@@ -95,7 +97,7 @@ class PgBench:
         command = [self.program, "--no-vacuum", "--client", str(self.clients), "--jobs", "1"]
         command += ["--protocol", "prepared", "--file", str(script)]
         command += ["--log", "--log-prefix", str(folder / "log")]
-        command += ["--time", str(round(seconds + 2 * _WARM_SECONDS + 0.5))]
+        command += ["--time", str(math.ceil(seconds))]
         parts = urlsplit(self.url)
         # Every user of the machine can read the arguments of a process.
         command += [

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from graphql import (
     ASTValidationRule,
@@ -20,29 +19,21 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     parse,
-    specified_rules,
     validate,
 )
 from strawberry.types.field import StrawberryField
 
-from .compiler import Lifted, normalise
-from .compiler.reason import SteppedAside
 from .definition import OperationField
-from .lifted import LiftedDocument, liftable
 from .limits import Limits, check_limits
+from .recent import Recent
 
-__all__ = ["Document", "Documents", "OperationFacts", "Reading"]
+__all__ = ["Document", "Documents", "OperationFacts", "Rules"]
 
 _CAPACITY = 1000
 # A cached text is kept whole; longer ones are rare and would fill the memory.
 _MAX_CACHED_CHARACTERS = 20_000
 
 Rules = tuple[type[ASTValidationRule], ...]
-K = TypeVar("K")
-V = TypeVar("V")
-# What it says of a document holds whatever the literals are, but for those that `Literals` checks.
-# A rule of the user's may look at each.
-_RULES: Rules = tuple(specified_rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +95,6 @@ class Document:
         raise GraphQLError(f'There is no operation named "{name}" (there are: {known}).')
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One request's text, read: what is executed for it, and with what.
-
-    Args:
-        document: The document; it may stand for texts with other literals too.
-        text: The request's text.
-        variables: The values of literals that are variables in it; none of the client's.
-        lifted: The document's literals, where some are variables.
-        normal: The literals of this text.
-    """
-
-    document: Document
-    text: str = ""
-    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    lifted: LiftedDocument | None = None
-    normal: Lifted | None = None
-
-    def relocate(self, errors: Iterable[GraphQLError]) -> None:
-        """Make errors of the execution point into this text; they are changed."""
-        if self.lifted is not None and self.normal is not None:
-            self.lifted.relocate(errors, self.text, self.normal)
-
-
 class Documents:
     """A bounded cache from document text to `Document`.
 
@@ -135,7 +102,6 @@ class Documents:
         schema: The graphql-core schema to validate against.
         limits: The bounds that are checked before validation.
         introspection: Whether introspection is on.
-        lifting: Whether `read` may execute one document for all texts that differ in literals.
         capacity: How many documents are kept; the least recently used goes first.
     """
 
@@ -145,18 +111,12 @@ class Documents:
         limits: Limits,
         *,
         introspection: bool = True,
-        lifting: bool = False,
         capacity: int = _CAPACITY,
     ) -> None:
         self._schema = schema
         self._limits = limits
-        self._capacity = capacity
         self._introspection = introspection
-        self._lifting = lifting
-        self._known: OrderedDict[tuple[str, Rules], Document] = OrderedDict()
-        # Text without literals → which of them may vary; with those that may not → the document.
-        self._shapes: OrderedDict[str, tuple[int, ...]] = OrderedDict()
-        self._lifted: OrderedDict[Hashable, tuple[LiftedDocument, Document]] = OrderedDict()
+        self._known: Recent[tuple[str, Rules], Document] = Recent(capacity)
 
     def get(self, text: str, rules: Rules) -> Document:
         """Parse and validate, or remember.
@@ -170,62 +130,23 @@ class Documents:
             GraphQLError: When the text is no GraphQL document, or a bound is exceeded.
         """
         key = (text, rules)
-        document = _recent(self._known, key)
+        document = self._known.get(key)
         if document is not None:
             return document
         document = self._read(text, rules)
         if len(text) <= _MAX_CACHED_CHARACTERS:
-            _keep(self._known, key, document, self._capacity)
+            self._known.keep(key, document)
         return document
 
-    def read(self, text: str, rules: Rules) -> Reading:
-        """What to execute for a text: its own document, or one for all that differ in literals.
+    def forget(self, text: str, rules: Rules) -> None:
+        """Drop a document, because its text is remembered otherwise."""
+        self._known.forget((text, rules))
 
-        Args:
-            text: The document.
-            rules: As for `get`; literals are lifted under the default ones only.
-
-        Raises:
-            GraphQLError: As `get`.
-        """
-        if self._lifting and (text, rules) not in self._known and rules == _RULES:
-            normal = normalise(text)
-            if normal.literals:
-                return self._read_lifted(text, normal)
-        return Reading(self.get(text, rules))
+    def __contains__(self, key: tuple[str, Rules]) -> bool:
+        return key in self._known
 
     def __len__(self) -> int:
-        return len(self._known) + len(self._lifted)
-
-    def _read_lifted(self, text: str, normal: Lifted) -> Reading:
-        numbers = _recent(self._shapes, normal.key)
-        found = None if numbers is None else _recent(self._lifted, _kept(normal, numbers))
-        if found is None and numbers != ():
-            found = self._lift(text, normal)
-        variables = found[0].variables(normal) if found is not None else None
-        if found is None or variables is None:
-            return Reading(self.get(text, _RULES))
-        return Reading(found[1], text, variables, found[0], normal)
-
-    def _lift(self, text: str, normal: Lifted) -> tuple[LiftedDocument, Document] | None:
-        document = self.get(text, _RULES)
-        if document.errors:
-            return None  # with other literals it may be valid
-        numbers, found = liftable(self._schema, document.node, normal), None
-        if numbers:
-            try:
-                lifted = LiftedDocument(self._schema, text, document.node, normal, numbers)
-            except SteppedAside:
-                numbers = ()
-            else:
-                found = (
-                    lifted,
-                    Document(lifted.text, lifted.node, [], self._operations_of(lifted.node)),
-                )
-                _keep(self._lifted, _kept(normal, numbers), found, self._capacity)
-                self._known.pop((text, _RULES), None)
-        _keep(self._shapes, normal.key, numbers, self._capacity)
-        return found
+        return len(self._known)
 
     def _read(self, text: str, rules: Rules) -> Document:
         if len(text) > self._limits.max_characters:
@@ -326,23 +247,3 @@ def _readable(error: GraphQLError) -> GraphQLError:
         return error
     # A literal broke a parser: Python refuses to read a number of more than 4300 digits.
     return GraphQLError("The document holds a value that cannot be read.", nodes=error.nodes)
-
-
-def _kept(normal: Lifted, numbers: tuple[int, ...]) -> Hashable:
-    """The text without the literals that vary, and those that do not."""
-    if len(numbers) == len(normal.literals):
-        return normal.key
-    return normal.key, *(t for n, t in enumerate(normal.literals) if n not in numbers)
-
-
-def _recent(cache: OrderedDict[K, V], key: K) -> V | None:
-    value = cache.get(key)
-    if value is not None:
-        cache.move_to_end(key)
-    return value
-
-
-def _keep(cache: OrderedDict[K, V], key: K, value: V, capacity: int) -> None:
-    cache[key] = value
-    if len(cache) > capacity:
-        cache.popitem(last=False)

@@ -17,11 +17,12 @@ from ..runtime import Runtime, running
 from ..scope import OperationState, enter_operation, find_scope
 from .atomic import AtomicUnit
 from .context import Context, make_context
-from .documents import Document, OperationFacts, Reading
+from .documents import Document, OperationFacts
 from .fast_lane import Aside, GraphQLRequest, lane_of, server_timing
 from .guard import Around, admit_operation, middleware_request
 from .middleware import Middleware, Outcome
 from .public_errors import Refused, public_errors, refused
+from .readings import Reading
 from .served import ServedSchema, served_schema
 
 __all__ = ["TenancyExtension"]
@@ -63,8 +64,8 @@ class TenancyExtension(SchemaExtension):
         """Take the parsed document from the cache; the bounds are checked before anything else."""
         operation = self.execution_context
         if operation.query and operation.graphql_document is None:
-            documents = self._served.documents
-            self._reading = documents.read(operation.query, operation.validation_rules)
+            readings = self._served.readings
+            self._reading = readings.read(operation.query, operation.validation_rules)
             operation.graphql_document = self._reading.document.node
         yield
 

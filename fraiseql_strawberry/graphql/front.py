@@ -68,7 +68,7 @@ class Front:
             return True
         if text is None:
             return False
-        payload = b'{"data":' + text + b"}"
+        payload = b'{"data":%b}' % text  # one copy, where + makes two
         headers = [
             (b"content-type", media_type),
             (b"content-length", b"%d" % len(payload)),

@@ -71,7 +71,6 @@ class Around:
         admit: Callable[[], Awaitable[None]],
     ) -> None:
         """Run the chain up to the operation; raises what it or `admit` raised."""
-
         loop = asyncio.get_running_loop()
         self._reached, self._outcome = loop.create_future(), loop.create_future()
 

@@ -23,7 +23,7 @@ def document_is_seen(schema: Schema) -> bool:
     executor: object = getattr(schema, "execution_context_class", None)
     return (
         executor is not StrawberryGraphQLCoreExecutionContext
-        or bool(schema.directives)
+        or bool(cast(Any, schema).directives)
         or not all(map(_looks_away, schema.extensions))
     )
 
@@ -36,7 +36,7 @@ def info_is_seen(field: object) -> bool:
     """
     if not isinstance(field, StrawberryField):
         return True
-    if field.permission_classes or field.extensions:
+    if field.extensions:  # permission classes are in them
         return True
     if isinstance(field, OperationField):
         return field.operation.source is None and field.operation.info

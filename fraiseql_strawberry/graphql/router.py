@@ -193,7 +193,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             return None
         sub_response = await self.get_sub_response(request)
         response = Response(
-            b'{"data":' + data + b"}",
+            b'{"data":%b}' % data,
             sub_response.status_code or 200,
             media_type="application/json",
         )

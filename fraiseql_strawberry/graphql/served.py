@@ -17,6 +17,7 @@ from .documents import Documents
 from .limits import Limits
 from .middleware import Middleware
 from .onlookers import document_is_seen
+from .readings import Readings
 from .scalars import align_scalars
 
 __all__ = ["ServedSchema", "served_schema"]
@@ -41,6 +42,10 @@ class ServedSchema:
             schema._schema,  # pyright: ignore[reportPrivateUsage]
             Limits(graphql.max_depth, graphql.max_aliases, graphql.max_tokens),
             introspection=graphql.introspection,
+        )
+        self.readings = Readings(
+            self.documents,
+            schema._schema,  # pyright: ignore[reportPrivateUsage]
             lifting=not document_is_seen(schema),
         )
         self.index = SchemaIndex(schema)

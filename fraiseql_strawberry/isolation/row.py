@@ -80,7 +80,8 @@ class RowIsolation:
             async with self.engine.connect() as connection:
                 await verify_role(connection)
         except DBAPIError as error:
-            said = error.orig if isinstance(error, DBAPIError) else error
+            # The driver's own words: SQLAlchemy adds a link to its manual.
+            said = getattr(error, "orig", error)
             raise ServiceUnavailable(hint=f"the database did not answer: {said}") from error
 
     async def stop(self) -> None:

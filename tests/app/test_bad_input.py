@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from example_app.data import ACME, blog_of
+from example_app.database import Urls
 
 POST_ID = str(blog_of(ACME).posts[0].id)
 LEAKS = re.compile(
@@ -221,6 +222,17 @@ async def test_a_body_without_a_length_is_cut_off(client: Any, token: Callable[.
     assert answer.status_code == 413
     assert refusal(answer)["message"] == "The request body exceeds the limit of 1000000 bytes"
     await still_serves(client, token())
+
+
+async def test_a_small_cap(
+    blog: Urls, make_tenancy: Any, serve: Any, blog_app: Any, token: Callable[..., str]
+) -> None:
+    """A body that comes in one piece is measured as well."""
+    async with serve(blog_app(make_tenancy(blog, graphql={"max_body_bytes": 200}))) as client:
+        assert await client.data("{ posts(limit: 1) { id } }", token())
+        answer = await client.graphql("{ posts(limit: 1) { id } }" + " " * 200, token())
+        assert answer.status_code == 413
+        assert "200 bytes" in refusal(answer)["message"]
 
 
 # --- Methods ----------------------------------------------------------------------------------------

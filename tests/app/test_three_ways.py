@@ -376,6 +376,31 @@ async def test_scopes_in_every_order_of_decorators(
         assert all(value is None for value in answer.json()["data"].values())
 
 
+async def test_scopes_and_permissions_in_the_fast_lane(
+    blog: Urls, make_tenancy: Any, serve: Any, token: Token, watch: Any
+) -> None:
+    tenancy = make_tenancy(blog, graphql={"server_timing": True})
+    app = FastAPI()
+    tenancy.install(app)
+    schema = fraiseql.build_schema([users, scoped_users, scoped_above, hidden_users])
+    app.include_router(fraiseql.GraphQLRouter(schema, tenancy=tenancy), prefix="/graphql")
+    async with serve(app) as client:
+        answer = await client.graphql("{ users { name } }", token())
+        assert "fast" in answer.headers["server-timing"]
+        for field in ("scopedUsers", "scopedAbove"):
+            query = f"{{ {field} {{ id }} }}"
+            assert await client.data(query, token(scopes=["read:users"]))
+            async with watch.nothing_sent():
+                answer = await client.graphql(query, token(scopes=["read"]))
+            [error] = answer.json()["errors"]
+            assert (error["extensions"], error["path"]) == ({"code": "FORBIDDEN"}, [field])
+        answer = await client.graphql("{ scopedUsers { id } }", token(scopes=["read:users"]))
+        assert "fast" in answer.headers["server-timing"]
+        async with watch.nothing_sent():
+            answer = await client.graphql("{ hiddenUsers { id } }", token())
+        assert answer.json()["errors"][0]["message"] == "Nobody may"
+
+
 async def test_a_field_without_a_tenant(client: Any, token: Token, watch: Any) -> None:
     async with watch.nothing_sent():
         data = await client.data('mutation { signUp(name: "Ada") }')

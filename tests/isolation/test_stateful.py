@@ -328,8 +328,9 @@ class Service(RuleBasedStateMachine):
             return
 
         async def look() -> None:
-            assert self.engine.pool.checkedout() == len(self.open)  # type: ignore[attr-defined]
             # A connection that was thrown away ends when its server process has noticed.
+            while self.engine.pool.checkedout() != len(self.open):  # type: ignore[attr-defined]
+                await asyncio.sleep(0.005)
             while await self.states() != expected:
                 await asyncio.sleep(0.01)
 

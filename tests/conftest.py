@@ -5,7 +5,8 @@ It is an embedded one, or the server that `ADMIN_DATABASE_URL` names.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -46,6 +47,7 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["admin_url"] = _admin_url(node.config)
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the mark in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests on one worker, since they share a database; pages of docs share none."""
     for item in items:
@@ -135,3 +137,17 @@ async def tenancy(blog: Urls, make_tenancy: MakeTenancy) -> AsyncIterator[Tenanc
     """A started tenancy on a pool of two."""
     async with make_tenancy(blog) as running:
         yield running
+
+
+@pytest.fixture
+def alarm() -> Iterator[None]:
+    """Ends a test that blocks the loop: no time-out of asyncio's would ever come."""
+
+    def ring(signum: int, frame: object) -> None:
+        raise TimeoutError("the event loop is blocked")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(15)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

@@ -350,6 +350,7 @@ async def test_a_sync_route_never_blocks_the_loop(client: Any, token: Token, wat
         assert (await napping).status_code == 200
 
 
+@pytest.mark.usefixtures("alarm")
 async def test_a_sync_session_in_an_async_route_fails_and_does_not_hang(
     client: Any, token: Token
 ) -> None:

@@ -313,6 +313,30 @@ def other(tenant: UUID) -> UUID:
     return GLOBEX if tenant == ACME else ACME
 
 
+class Nap(NamedTuple):
+    """A read that takes a few milliseconds."""
+
+    args: Sequence[Any] = ()
+
+    def sql(self, schema: str | None = None) -> str:
+        return "SELECT to_json(true) FROM pg_sleep(0.004)"
+
+
+async def test_a_cancellation_never_reaches_the_next_statement(
+    blog: Urls, make_tenancy: MakeTenancy
+) -> None:
+    """PostgreSQL's cancel request names a connection, not a statement, and may come late."""
+    dice = random.Random(3)
+    async with make_tenancy(blog, database={"pool_size": 1}) as tenancy:
+        async with tenancy.as_tenant(str(ACME)), asyncio.timeout(30):
+            for _ in range(50):
+                task = asyncio.create_task(tenancy.read(Nap()))
+                await asyncio.sleep(dice.uniform(0.004, 0.007))
+                task.cancel()
+                assert await tenancy.read(Nap()) == "true"
+                await asyncio.gather(task, return_exceptions=True)
+
+
 # --- Troubles ---------------------------------------------------------------------------------------
 
 

@@ -249,6 +249,7 @@ async def test_a_commit_in_a_thread_wakes_who_waits_for_the_connection(
             loop.set_debug(debug)
 
 
+@pytest.mark.usefixtures("alarm")
 async def test_on_the_loops_own_thread_it_fails_at_once(tenancy: Tenancy) -> None:
     """Waiting there for the loop would be for ever."""
     async with tenancy.as_tenant(str(ACME)), tenancy.session() as session:

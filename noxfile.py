@@ -171,8 +171,8 @@ def bench(session: nox.Session) -> None:
 
 
 def pytest(session: nox.Session) -> None:
-    """Run pytest in parallel, a file's tests together where they share a database."""
-    session.run("pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs)
+    """Run pytest in parallel, a file's tests together, since they share databases."""
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 def lower_bounds() -> list[str]:

@@ -47,14 +47,6 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["admin_url"] = _admin_url(node.config)
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the mark in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one worker, since they share a database; pages of docs share none."""
-    for item in items:
-        if "docs" not in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _SERVER in config.stash:
         config.stash[_SERVER].stop()

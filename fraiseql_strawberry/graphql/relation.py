@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_
-from typing import Any
+from typing import Any, cast
 
 import strawberry
-from graphql import FieldNode
+from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.permission import PermissionExtension
 from strawberry.types.arguments import StrawberryArgument
@@ -19,7 +19,15 @@ from strawberry.types.lazy_type import LazyType
 from ..errors import SchemaError
 from ..sql.source import OrderKey, Relation, Source, Through, parse_order_by
 
-__all__ = ["RELATED", "Prefetched", "RelationField", "relation"]
+__all__ = [
+    "NOT_READ",
+    "RELATED",
+    "Prefetched",
+    "RelationField",
+    "hand_over_prefetched",
+    "prefetched",
+    "relation",
+]
 
 RELATED = "_fraiseql_related"
 """Where an instance keeps what was read with it: response key → (the field's nodes, value)."""
@@ -27,7 +35,11 @@ RELATED = "_fraiseql_related"
 Prefetched = tuple[tuple[FieldNode, ...], str]
 """Where in a document a relation was read ahead for: the field's nodes and its response key."""
 
+NOT_READ: Any = object()
+"""In the place of a value that was not read with its parent; None is one that was."""
+
 _KEY = "fraiseql"
+_NOTHING: dict[str, Any] = {}
 
 Columns = str | Sequence[str]
 
@@ -101,15 +113,63 @@ class RelationField(StrawberryField):
 
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
         """What was read with the parent row, or else what the batching loader finds."""
-        related: dict[str, tuple[tuple[FieldNode, ...], Any]] = getattr(source, RELATED, {})
-        found = related.get(info.path.key)
-        if found is not None:
-            # A resolver may return the same object elsewhere in the response, where the same key
-            # stands for other arguments and another selection.
-            here = info._raw_info.field_nodes
-            if len(found[0]) == len(here) and all(map(is_, found[0], here)):
-                return found[1]
-        return info.context.fraiseql_load_related(self, source, info)
+        value = prefetched(source, info._raw_info)
+        if value is NOT_READ:
+            return info.context.fraiseql_load_related(self, source, info)
+        return value
+
+
+def prefetched(source: Any, info: GraphQLResolveInfo[Any]) -> Any:
+    """The value of a relation that was read with its parent, or `NOT_READ`.
+
+    Args:
+        source: The parent.
+        info: graphql-core's, of the field being resolved.
+    """
+    related: dict[str, tuple[tuple[FieldNode, ...], Any]] = getattr(source, RELATED, _NOTHING)
+    found = related.get(cast(str, info.path.key))
+    if found is not None:
+        # A resolver may return the same object elsewhere in the response, where the same key
+        # stands for other arguments and another selection.
+        nodes, here = found[0], info.field_nodes
+        if len(nodes) == len(here) and all(map(is_, nodes, here)):
+            return found[1]
+    return NOT_READ
+
+
+def hand_over_prefetched(schema: strawberry.Schema) -> None:
+    """Let graphql-core take what was read with its parent without Strawberry's call of a resolver.
+
+    That call converts arguments that nobody will look at, for each of a list's rows.
+
+    Args:
+        schema: The schema; the change is made in it, for fields that nothing of the user's stands
+            around.
+    """
+    types: Mapping[str, Any] = schema._schema.type_map  # pyright: ignore[reportPrivateUsage]
+    for type_ in types.values():
+        for field in type_.fields.values() if isinstance(type_, GraphQLObjectType) else ():
+            declared = field.extensions.get("strawberry-definition")
+            if type(declared) is RelationField and not declared.extensions:
+                field.resolve = _Resolver.of(field.resolve)
+
+
+class _Resolver:
+    """Resolves a relation that was read with its parent; the others as before."""
+
+    __slots__ = ("_otherwise",)
+
+    def __init__(self, otherwise: Callable[..., Any]) -> None:
+        self._otherwise = otherwise
+
+    @classmethod
+    def of(cls, resolve: Callable[..., Any]) -> _Resolver:
+        """Two tenancies may serve one schema: it is changed once."""
+        return resolve if isinstance(resolve, _Resolver) else cls(resolve)
+
+    def __call__(self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        value = prefetched(source, info)
+        return self._otherwise(source, info, **arguments) if value is NOT_READ else value
 
 
 def relation(

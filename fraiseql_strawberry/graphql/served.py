@@ -18,6 +18,7 @@ from .limits import Limits
 from .middleware import Middleware
 from .onlookers import document_is_seen
 from .readings import Readings
+from .relation import hand_over_prefetched
 from .scalars import align_scalars
 
 __all__ = ["ServedSchema", "served_schema"]
@@ -35,6 +36,7 @@ class ServedSchema:
     def __init__(self, runtime: Runtime, schema: Schema, middleware: Sequence[Middleware]) -> None:
         graphql = runtime.config.graphql
         align_scalars(schema)
+        hand_over_prefetched(schema)
         self.runtime = runtime
         self.schema = schema
         self.middleware = tuple(middleware)

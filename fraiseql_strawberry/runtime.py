@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from .admin import AdminDatabase
 from .auth import Claims, TokenVerifier, bearer_token
 from .config import Config
-from .engine import create_engine
 from .errors import SetupError, TenancyError, TenantSwitchRefused, Unauthorized
 from .events import (
     Observer,
@@ -24,19 +22,18 @@ from .events import (
     TenantResolved,
     notify,
 )
-from .isolation import CompiledQuery, Isolation, RowIsolation
+from .isolation import CompiledQuery, Isolation
 from .registry import Registry
 from .resolve import TenantRules, header_values, resolve_tenant
 from .scope import RequestScope, current_scope, enter_scope, find_scope
 from .session import Lease, end_session, open_session
 from .tenant import canonical_tenant_id
-from .tenants_table import TenantsTable
 from .trouble import translated
+from .turns import TenantTurns
 from .verification import build_verifier
+from .wiring import open_parts, refuse_unsafe
 
 __all__ = ["Running", "Runtime", "running"]
-
-_log = logging.getLogger("fraiseql_strawberry")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -83,8 +80,12 @@ class Runtime:
         self._given_engine = engine
         self._isolation: Isolation | None = None
         self._registry: Registry | None = None
+        self.turns = TenantTurns(
+            config.database.turns_of_a_tenant, timeout=config.database.pool_timeout
+        )
         self._starting = asyncio.Lock()
         self._prepare: list[Callable[[], Awaitable[object]]] = []
+        self._changed: list[Callable[[str | None], object]] = []
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -98,25 +99,39 @@ class Runtime:
             ServiceUnavailable: When the database cannot be reached.
         """
         async with self._starting:
-            if self._isolation is None:
-                self._refuse_unsafe_configuration()
-                isolation = self._make_isolation()
-                if self.config.database.admin_url is not None:
-                    self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
-                try:
-                    await isolation.start()
-                    self._registry = await self._make_registry(isolation)
-                    self._isolation = isolation
-                    for prepare in self._prepare:
-                        await prepare()
-                except BaseException:
-                    self._isolation = None
-                    await isolation.stop()
-                    raise
+            if self._isolation is not None:
+                return
+            refuse_unsafe(self.config, self.rules, authenticated=self.verifier is not None)
+            parts = await open_parts(self.config, self._given_engine)
+            if self.config.database.admin_url is not None:
+                self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
+            self._isolation, self._registry = parts.isolation, parts.registry
+            try:
+                for prepare in self._prepare:
+                    await prepare()
+            except BaseException:
+                await self.stop()
+                raise
 
     def when_started(self, prepare: Callable[[], Awaitable[object]]) -> None:
         """Call `prepare` at each start, before the first request; what it raises ends the start."""
         self._prepare.append(prepare)
+
+    def when_changed(self, forget: Callable[[str | None], object]) -> None:
+        """Call `forget` with a tenant, or None for all, whenever what is known of it changed."""
+        self._changed.append(forget)
+
+    def changed(self, tenant_id: str | None = None) -> None:
+        """Believe nothing any more of what is remembered of a tenant, or of all.
+
+        Args:
+            tenant_id: The canonical tenant, whose status or tables changed; None for all.
+        """
+        if self._registry is not None:
+            self._registry.forget(tenant_id)
+        if self._isolation is not None:
+            for forget in self._changed:
+                forget(tenant_id)
 
     async def stop(self) -> None:
         """Close every connection."""
@@ -149,6 +164,10 @@ class Runtime:
                 "tenancy.install(app), or `async with tenancy:`"
             )
         return self._isolation
+
+    def place_of(self, tenant_id: str | None) -> str | None:
+        """Where a tenant's objects are (see `Isolation.place_of`); None before `start()`."""
+        return None if self._isolation is None else self._isolation.place_of(tenant_id)
 
     @property
     def registry(self) -> Registry | None:
@@ -223,17 +242,25 @@ class Runtime:
                     yield shared
             return
         await self.admit(tenant_id)
-        session = open_session(self.isolation, tenant_id, scope, session_class=self.session_class)
-        notify(self.observers, SessionOpened(tenant_id))
-        try:
-            with translated():
-                async with session:  # closes it shielded, whatever happens
-                    yield session
-                    # The commit is part of the block: its failure is an error the caller sees
-                    # (SECURITY.md, the seven, 1).
-                    await session.commit()
-        finally:
-            end_session(session)
+        async with self.isolation.engine(tenant_id) as engine:
+            session = open_session(
+                self.isolation,
+                tenant_id,
+                scope,
+                engine=engine,
+                turns=self.turns,
+                session_class=self.session_class,
+            )
+            notify(self.observers, SessionOpened(tenant_id))
+            try:
+                with translated():
+                    async with session:  # closes it shielded, whatever happens
+                        yield session
+                        # The commit is part of the block: its failure is an error the caller sees
+                        # (SECURITY.md, the seven, 1).
+                        await session.commit()
+            finally:
+                end_session(session)
 
     async def read(self, query: CompiledQuery) -> str | None:
         """Run a compiled read as the running tenant; its transaction ends with it.
@@ -250,11 +277,20 @@ class Runtime:
                 async with scope.unit.turn() as session:
                     connection = await session.connection()
                     return await self.isolation.read_in(connection, tenant_id, query)
-            async with Lease(scope).hold():
-                return await self.read_as(tenant_id, query)
+            async with Lease(scope, self.turns, tenant_id).hold():
+                return await self._read(tenant_id, query)
 
     async def read_as(self, tenant_id: str, query: CompiledQuery) -> str | None:
         """Run a compiled read as a tenant that has been admitted; whoever calls has a permit."""
+        turns = self.turns
+        if not turns.take(tenant_id):
+            await turns.wait(tenant_id)
+        try:
+            return await self._read(tenant_id, query)
+        finally:
+            turns.give_back(tenant_id)
+
+    async def _read(self, tenant_id: str, query: CompiledQuery) -> str | None:
         if not self.observers:
             return await self.isolation.read(tenant_id, query)
         started = time.perf_counter()
@@ -291,51 +327,6 @@ class Runtime:
         await self.start()
         with enter_scope(RequestScope(canonical, source="code", runtime=self)) as scope:
             yield scope
-
-    # -- parts --------------------------------------------------------------------------------
-
-    def _make_isolation(self) -> Isolation:
-        engine = self._given_engine or create_engine(self.config)
-        return RowIsolation(
-            engine,
-            setting=self.config.multitenancy.setting,
-            timeout=self.config.database.pool_timeout,
-            owned=self._given_engine is None,
-        )
-
-    async def _make_registry(self, isolation: Isolation) -> Registry | None:
-        table = self.config.multitenancy.tenants_table
-        if table is None:
-            return None
-        source = await TenantsTable.open(cast(RowIsolation, isolation).engine, table)
-        return Registry(
-            source.fetch, refresh_seconds=self.config.multitenancy.routing.refresh_seconds
-        )
-
-    def _refuse_unsafe_configuration(self) -> None:
-        multitenancy = self.config.multitenancy
-        if not multitenancy.enabled or multitenancy.strategy != "row":
-            # Nothing else keeps tenants apart here, so nothing else is served.
-            raise SetupError(
-                f"[multitenancy] enabled = {str(multitenancy.enabled).lower()}, strategy = "
-                f'"{multitenancy.strategy}": this version isolates by enabled = true and '
-                'strategy = "row" only'
-            )
-        for warning in self.config.warnings:
-            _log.warning("%s", warning)
-        if self.verifier is not None or self.config.multitenancy.trust_header:
-            return
-        if self.config.production:
-            raise SetupError(
-                "FRAISEQL_ENV=production, and no authentication is configured: anyone could name "
-                f"any tenant in {self.rules.header}. Set JWT_SECRET or [auth]; or, behind a "
-                "gateway that sets the header itself, [multitenancy] trust_header = true"
-            )
-        _log.warning(
-            "NO AUTHENTICATION: whoever sends %s is that tenant. Good for a first try, never for "
-            "production: set JWT_SECRET or [auth].",
-            self.rules.header,
-        )
 
 
 def running() -> Running:

@@ -26,6 +26,7 @@ from .bridge import BridgedTransaction, run_bridged
 from .errors import NestedAcquisition, TenantSwitchRefused
 from .isolation import Isolation
 from .scope import RequestScope, find_scope
+from .turns import TenantTurns
 
 __all__ = ["Lease", "bound_session_class", "end_session", "open_session", "refuse_nested"]
 
@@ -40,10 +41,12 @@ class Lease:
     and the end of the transaction gives it back.
     """
 
-    __slots__ = ("_above", "_scope", "closed", "held")
+    __slots__ = ("_above", "_scope", "_tenant_id", "_turns", "closed", "held")
 
-    def __init__(self, scope: RequestScope) -> None:
+    def __init__(self, scope: RequestScope, turns: TenantTurns, tenant_id: str) -> None:
         self._scope = scope
+        self._turns = turns
+        self._tenant_id = tenant_id
         self.held = False
         self.closed = False
         self._above = tuple(lease for lease in _chain.get() if not lease.closed)
@@ -56,9 +59,7 @@ class Lease:
             NestedAcquisition: When the code that awaits this one holds a connection itself.
         """
         if not self.held:
-            self._refuse_nested()
-            await_(self._scope.slots.acquire())
-            self.held = True
+            await_(self._take())
 
     @asynccontextmanager
     async def hold(self) -> AsyncGenerator[None]:
@@ -67,22 +68,28 @@ class Lease:
         Raises:
             NestedAcquisition: As `take`.
         """
-        self._refuse_nested()
-        await self._scope.slots.acquire()
-        self.held = True
+        await self._take()
         try:
             yield
         finally:
             self.release()
             self.closed = True
 
-    def _refuse_nested(self) -> None:
+    async def _take(self) -> None:
         _refuse_below(self._above)
+        await self._scope.slots.acquire()
+        try:
+            await self._turns.wait(self._tenant_id)
+        except BaseException:
+            self._scope.slots.release()
+            raise
+        self.held = True
 
     def release(self) -> None:
         """Give the permit back; harmless when none is held."""
         if self.held:
             self.held = False
+            self._turns.give_back(self._tenant_id)
             self._scope.slots.release()
 
 
@@ -211,8 +218,9 @@ def open_session(
     tenant_id: str,
     scope: RequestScope,
     *,
+    engine: AsyncEngine,
+    turns: TenantTurns,
     session_class: type[AsyncSession] = AsyncSession,
-    engine: AsyncEngine | None = None,
 ) -> AsyncSession:
     """Make a session of one tenant; nothing is checked out until its first statement.
 
@@ -220,15 +228,16 @@ def open_session(
         isolation: The strategy that binds it.
         tenant_id: The canonical tenant; it never changes.
         scope: The request or job whose permits it takes.
+        engine: The engine that the strategy keeps for the tenant.
+        turns: How many connections the tenant may hold.
         session_class: The user's own `AsyncSession` class, if any.
-        engine: The engine, where it is not the one that the strategy names.
 
     Returns:
         A session whose objects stay readable after its commit.
     """
     async_class, sync_class = bound_session_class(session_class)
     session = async_class(
-        engine or isolation.engine_for(tenant_id),
+        engine,
         sync_session_class=sync_class,
         expire_on_commit=False,
     )
@@ -236,7 +245,7 @@ def open_session(
     bound._isolation, bound._tenant_id = isolation, tenant_id  # pyright: ignore[reportPrivateUsage]
     bound._loop = asyncio.get_running_loop()  # pyright: ignore[reportPrivateUsage]
     bound._thread = get_ident()  # pyright: ignore[reportPrivateUsage]
-    bound._lease = Lease(scope)  # pyright: ignore[reportPrivateUsage]
+    bound._lease = Lease(scope, turns, tenant_id)  # pyright: ignore[reportPrivateUsage]
     return session
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .errors import ServiceUnavailable, TenancyError, TenantBusy
 
-__all__ = ["is_cut", "translate", "translate_connects", "translated"]
+__all__ = ["is_cut", "is_outdated", "translate", "translate_connects", "translated"]
 
 _CUT = (
     postgres.PostgresConnectionError,
@@ -41,6 +41,28 @@ def is_cut(error: BaseException | None) -> bool:
     return isinstance(error, _CUT) or (
         isinstance(error, postgres.InterfaceError) and "connection is closed" in str(error)
     )
+
+
+_OUTDATED = (
+    postgres.UndefinedColumnError,
+    postgres.UndefinedTableError,
+    postgres.UndefinedFunctionError,
+    postgres.UndefinedObjectError,
+    postgres.InvalidSchemaNameError,
+    postgres.DatatypeMismatchError,
+    postgres.WrongObjectTypeError,
+    postgres.InvalidCachedStatementError,
+    postgres.OutdatedSchemaCacheError,
+)
+
+
+def is_outdated(error: BaseException) -> bool:
+    """Whether a statement no longer fits the tables: they changed since the catalog was read.
+
+    Args:
+        error: What SQLAlchemy or asyncpg raised.
+    """
+    return isinstance(_driver_error(error), _OUTDATED)
 
 
 def translate(error: BaseException) -> TenancyError | None:

@@ -73,7 +73,8 @@ async def _look(
     analyze: bool,
 ) -> Seen:
     async with Tenancy(config) as tenancy:
-        choice = await choose(served_schema(tenancy, schema), operation)
+        await tenancy.admit(tenant_id)
+        choice = await choose(served_schema(tenancy, schema), operation, tenant_id)
         async with as_tenant(tenancy, tenant_id) as asking:
             plans = [await explain(asking, one, analyze=analyze) for one in choice.statements]
     return Seen(tenant_id, asking.role, choice, plans, _scopes(choice.facts))

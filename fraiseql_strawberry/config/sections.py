@@ -44,6 +44,10 @@ _claim = matching(
     r"[^\x00-\x20\x7f.]+(?:\.[^\x00-\x20\x7f.]+)*", "the name of a claim, or a dotted path to one"
 )
 _table = matching(rf"{_NAME}(?:\.{_NAME})?", 'the name of a table, or "schema.table"')
+_template = matching(
+    r"[A-Za-z_][A-Za-z0-9_]*\{id\}[A-Za-z0-9_]*",
+    'letters, digits and _ around one {id}, such as "tenant_{id}"',
+)
 _algorithm = choice(
     *ALGORITHMS, refused={"none": "An unsigned token proves nothing about its bearer"}
 )
@@ -66,10 +70,16 @@ class Database:
     pool_size: Annotated[int, whole(1, 10_000)] = 10
     max_overflow: Annotated[int, whole(0, 10_000)] = 5
     pool_timeout: Annotated[float, number(3600)] = 5.0
+    tenant_limit: Annotated[int | None, whole(1, 10_000)] = None
     pooler: Pooler = "none"
     listen_url: Annotated[SecretUrl | None, database_url] = None
     statement_timeout: Annotated[str, duration] = "10s"
     replica_urls: Annotated[tuple[SecretUrl, ...], many(database_url)] = ()
+
+    @property
+    def turns_of_a_tenant(self) -> int:
+        """Connections that one tenant may hold at a time: three quarters of the pool by default."""
+        return self.tenant_limit or -(-(self.pool_size + self.max_overflow) * 3 // 4)
 
     @property
     def statement_timeout_ms(self) -> int:
@@ -148,14 +158,9 @@ class Multitenancy:
     setting: Annotated[
         str, matching(rf"{_NAME}(?:\.{_NAME})+", 'a PostgreSQL setting such as "app.tenant_id"')
     ] = "app.tenant_id"
-    schema_template: Annotated[
-        str,
-        matching(
-            r"[A-Za-z_][A-Za-z0-9_]*\{id\}[A-Za-z0-9_]*",
-            'letters, digits and _ around one {id}, such as "tenant_{id}"',
-        ),
-    ] = "tenant_{id}"
+    schema_template: Annotated[str, _template] = "tenant_{id}"
     shared_schemas: Annotated[tuple[str, ...], many(matching(_NAME, "the name of a schema"))] = ()
+    role_template: Annotated[str | None, _template] = None
     tenants_table: Annotated[str | None, _table] = None
     startup_check: StartupCheck = "enforce"
     routing: Routing = field(default_factory=Routing)

@@ -187,9 +187,6 @@ class TenancyExtension(SchemaExtension):
         lane = lane_of(self._served)
         if lane is None or facts.type != "query" or operation.query is None:
             return Aside("off" if lane is None else facts.type)
-        if self._served.catalog is None:
-            # Reading it is a statement, and none is sent before the guards have answered.
-            return Aside("starting")
         request = context.get("request")
         answer = await lane.answer(
             GraphQLRequest(

@@ -21,12 +21,12 @@ from ..isolation.protocol import CompiledQuery
 from ..runtime import Runtime
 from ..scope import RequestScope, enter_scope
 from ..session import refuse_nested
-from ..trouble import translate
+from ..trouble import is_outdated, translate
 from .compiler import Bound
 from .context import Context, make_context
 from .guard import middleware_request
 from .middleware import Outcome, run_middleware
-from .plans import PlanEntry, Plans
+from .plans import PlanEntry
 from .served import ServedSchema
 
 __all__ = [
@@ -126,7 +126,6 @@ class FastLane:
     def __init__(self, runtime: Runtime, served: ServedSchema) -> None:
         self._runtime = runtime
         self._served = served
-        self.plans = Plans(served)
 
     async def answer(
         self,
@@ -147,7 +146,11 @@ class FastLane:
             TenancyError: When a guard refuses it, as the standard lane would.
         """
         started = time.perf_counter()
-        entry, literals = await self.plans.find(request.query, request.operation_name)
+        revision = self._served.known(scope.tenant_id)
+        if revision is None:
+            # Reading a catalog is a statement, and none is sent before the guards have answered.
+            return Aside("starting")
+        entry, literals = revision.plans.find(request.query, request.operation_name)
         compiled = entry.compiled
         if compiled is None:
             return Aside(entry.reason)
@@ -176,9 +179,12 @@ class FastLane:
             text = await runtime.read_as(tenant_id, cast(CompiledQuery, bound))
         except Exception as error:
             known = translate(error)
-            if known is None:
+            if known is not None:
+                raise known from error
+            if not is_outdated(error):
                 raise
-            raise known from error
+            self._served.forget(tenant_id)
+            return Aside("catalog")  # the standard lane reads it, and the statement runs again
         if text is None:
             return Aside("null")
         data = text.encode()

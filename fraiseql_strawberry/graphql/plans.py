@@ -8,10 +8,17 @@ from typing import Any, TypeVar
 
 from graphql import GraphQLError, specified_rules
 
-from .compiler import Compiled, StepAside, compile_operation, normalise
+from ..sql.catalog import Catalog
+from .compiler import (
+    Compiled,
+    SchemaIndex,
+    Settings,
+    StepAside,
+    compile_operation,
+    normalise,
+)
 from .definition import OperationField
-from .documents import OperationFacts
-from .served import ServedSchema
+from .documents import Documents, OperationFacts
 
 __all__ = ["PlanEntry", "Plans"]
 
@@ -46,12 +53,26 @@ class Plans:
     It belongs to one schema and one revision of its catalog.
 
     Args:
-        served: The schema.
+        index: The schema.
+        documents: Its documents.
+        settings: The bounds.
+        catalog: The columns of its sources.
         capacity: How many are kept; the least recently used goes first.
     """
 
-    def __init__(self, served: ServedSchema, *, capacity: int = _CAPACITY) -> None:
-        self._served = served
+    def __init__(
+        self,
+        index: SchemaIndex,
+        documents: Documents,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        capacity: int = _CAPACITY,
+    ) -> None:
+        self._index = index
+        self._documents = documents
+        self._settings = settings
+        self._catalog = catalog
         self._capacity = capacity
         self._texts: OrderedDict[_Key, tuple[PlanEntry, tuple[str, ...]]] = OrderedDict()
         self._shapes: OrderedDict[_Key, PlanEntry] = OrderedDict()
@@ -59,12 +80,7 @@ class Plans:
     def __len__(self) -> int:
         return len(self._shapes)
 
-    def clear(self) -> None:
-        """Forget all, because the catalog changed."""
-        self._texts.clear()
-        self._shapes.clear()
-
-    async def find(self, text: str, name: str | None) -> tuple[PlanEntry, tuple[str, ...]]:
+    def find(self, text: str, name: str | None) -> tuple[PlanEntry, tuple[str, ...]]:
         """The entry of an operation, and the literals of its text.
 
         Args:
@@ -79,7 +95,7 @@ class Plans:
         key = (normal.key, name)
         entry = self._shapes.get(key)
         if entry is None:
-            entry = await self._compile(text, name, normal)
+            entry = self._compile(text, name, normal)
             if len(text) <= _MAX_CACHED_CHARACTERS:
                 _keep(self._shapes, key, entry, self._capacity)
         else:
@@ -89,12 +105,9 @@ class Plans:
             _keep(self._texts, (text, name), found, self._capacity)
         return found
 
-    async def _compile(self, text: str, name: str | None, normal: Any) -> PlanEntry:
-        served = self._served
-        await served.prepare()
-        assert served.catalog is not None
+    def _compile(self, text: str, name: str | None, normal: Any) -> PlanEntry:
         try:
-            document = served.documents.get(text, _RULES)
+            document = self._documents.get(text, _RULES)
             if document.errors:
                 return _aside("invalid")
             facts = document.operation(name)
@@ -103,7 +116,7 @@ class Plans:
         if facts.type != "query":
             return _aside(facts.type)
         compiled = compile_operation(
-            served.index, document.node, name, served.catalog, served.settings, lifted=normal
+            self._index, document.node, name, self._catalog, self._settings, lifted=normal
         )
         if isinstance(compiled, StepAside):
             return _aside(compiled.reason)

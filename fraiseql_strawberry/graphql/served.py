@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry import Schema
 
+from ..errors import SchemaError
 from ..runtime import Runtime
 from ..sql.catalog import CATALOG_SQL, Catalog, source_names
-from .compiler import FieldCompiler, SchemaIndex, Settings, verify
+from .compiler import SchemaIndex, Settings, verify
 from .documents import Documents
 from .limits import Limits
 from .middleware import Middleware
 from .onlookers import document_is_seen
 from .readings import Readings
 from .relation import hand_over_prefetched
+from .revision import Revision
 from .scalars import align_scalars
 
 __all__ = ["ServedSchema", "served_schema"]
+
+_log = logging.getLogger("fraiseql_strawberry")
+
+_PLACES = 20_000
 
 
 class ServedSchema:
@@ -52,42 +59,95 @@ class ServedSchema:
         )
         self.index = SchemaIndex(schema)
         self.settings = Settings(max_limit=graphql.max_limit, max_cost=graphql.max_cost)
-        self.catalog: Catalog | None = None
         self.lanes: list[Any] = []  # its fast lane, or None, once that has been decided
-        self._fields: FieldCompiler | None = None
-        self._reading = asyncio.Lock()
+        self._names = source_names(self.index.sources())
+        self._by_place: dict[str, Revision] = {}
+        # Places with the same catalog, which is nearly all of them, share what was compiled.
+        self._by_digest: WeakValueDictionary[str, Revision] = WeakValueDictionary()
+        self._reading: dict[str, asyncio.Lock] = {}
+        runtime.when_changed(self.forget)
 
-    async def prepare(self, session: AsyncSession | None = None) -> FieldCompiler:
-        """Read the catalog, once, and hold the decorated types against it.
+    def known(self, tenant_id: str | None) -> Revision | None:
+        """The revision of a tenant's place, where its catalog has been read already."""
+        place = self.runtime.place_of(tenant_id)
+        return None if place is None else self._by_place.get(place)
 
-        Args:
-            session: The session of the code that asks, whose connection is then used: one that
-                holds a connection must not wait for another.
+    async def prepare(self) -> None:
+        """Hold the decorated types against the database, before the first request.
+
+        Where tenants have a place each, some may be a migration behind: one that fits is enough.
 
         Raises:
             SchemaError: When a source or one of its columns is missing, with the nearest name.
         """
-        if self._fields is not None:
-            return self._fields
-        names = source_names(self.index.sources())
-        if session is not None and names:
-            connection = await session.connection()
-            result = await connection.exec_driver_sql(CATALOG_SQL, (names,))
-            return self._learn([dict(row) for row in result.mappings()])
-        async with self._reading:
-            if self._fields is None:
-                rows: Sequence[Any] = (
-                    await self.runtime.isolation.catalog(CATALOG_SQL, names) if names else ()
-                )
-                return self._learn(rows)
-        return self._fields
+        isolation, problem = self.runtime.isolation, None
+        for place in await isolation.places():
+            rows = await isolation.catalog(place, CATALOG_SQL, self._names) if self._names else ()
+            try:
+                verify(self.index, Catalog.read(rows), self.settings)
+            except SchemaError as error:
+                problem = problem or error
+            else:
+                self._learn(place, rows)
+                return
+        if problem is not None:
+            raise problem
 
-    def _learn(self, rows: Sequence[Mapping[str, Any]]) -> FieldCompiler:
+    async def revision(self, tenant_id: str, session: AsyncSession | None = None) -> Revision:
+        """What the schema is in a tenant's place; its catalog is read on first use.
+
+        Args:
+            tenant_id: The tenant, admitted.
+            session: The session of the code that asks, whose connection is then used: one that
+                holds a connection must not wait for another.
+
+        Raises:
+            TenantUnavailable: When the tenant has no place.
+        """
+        place = self.runtime.place_of(tenant_id)
+        assert place is not None
+        known = self._by_place.get(place)
+        if known is not None:
+            return known
+        if session is not None and self._names:
+            connection = await session.connection()
+            result = await connection.exec_driver_sql(CATALOG_SQL, (self._names,))
+            return self._learn(place, [dict(row) for row in result.mappings()])
+        lock = self._reading.setdefault(place, asyncio.Lock())
+        try:
+            async with lock:
+                return self._by_place.get(place) or self._learn(place, await self._rows(place))
+        finally:
+            self._reading.pop(place, None)
+
+    def forget(self, tenant_id: str | None) -> None:
+        """Read the catalog of a tenant's place anew, or of all of them: it may have changed."""
+        place = None if tenant_id is None else self.runtime.place_of(tenant_id)
+        if place is None:
+            self._by_place.clear()
+        else:
+            self._by_place.pop(place, None)
+
+    async def _rows(self, place: str) -> Sequence[Mapping[str, Any]]:
+        if not self._names:
+            return ()
+        return await self.runtime.isolation.catalog(place, CATALOG_SQL, self._names)
+
+    def _learn(self, place: str, rows: Sequence[Mapping[str, Any]]) -> Revision:
         catalog = Catalog.read(rows)
-        verify(self.index, catalog, self.settings)
-        self.catalog = catalog
-        self._fields = FieldCompiler(self.index, catalog, self.settings)
-        return self._fields
+        revision = self._by_digest.get(catalog.revision)
+        if revision is None:
+            revision = Revision(self.index, self.documents, self.settings, catalog)
+            self._by_digest[catalog.revision] = revision
+            try:
+                verify(self.index, catalog, self.settings)
+            except SchemaError as error:
+                # A migration behind, or ahead: what does not touch the difference is served.
+                _log.warning("the database of %s does not fit the schema: %s", place, error)
+        self._by_place[place] = revision
+        if len(self._by_place) > _PLACES:
+            del self._by_place[next(iter(self._by_place))]
+        return revision
 
 
 _served: WeakKeyDictionary[Runtime, WeakKeyDictionary[Schema, ServedSchema]] = WeakKeyDictionary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, cast
 
 import strawberry
@@ -14,7 +15,8 @@ from ..isolation.protocol import CompiledQuery
 from ..runtime import Running, running
 from ..scope import find_scope
 from ..session import refuse_nested
-from .compiler import FieldCompiler
+from ..trouble import is_outdated, translated
+from .compiler import FieldCompiler, batch_key
 from .definition import Operation
 from .relation import RelationField
 from .scopes import check_scopes
@@ -43,9 +45,7 @@ async def resolve_source(info: strawberry.Info, operation: Operation) -> Any:
     """
     check_scopes(operation.scopes)
     here = running()
-    here.scope.require_tenant()
-    fields = await _fields(_served(here, info), here)
-    return await _read(here, fields.root(_raw(info)))
+    return await _read(here, _served(here, info), lambda fields: fields.root(_raw(info)))
 
 
 async def load_related(field: RelationField, instance: Any, info: strawberry.Info) -> Any:
@@ -56,17 +56,18 @@ async def load_related(field: RelationField, instance: Any, info: strawberry.Inf
     gave B A's value).
     """
     here = running()
-    here.scope.require_tenant()
-    fields = await _fields(_served(here, info), here)
     raw = _raw(info)
-    key = fields.batch_key(raw)
+    key = batch_key(raw)
     state = here.scope.operation
     assert state is not None
     loader = state.loaders.get(key)
     if loader is None:
 
         async def read(parents: list[_ByIdentity]) -> list[Any]:
-            return await _read(here, fields.related(raw, field, [parent.row for parent in parents]))
+            rows = [parent.row for parent in parents]
+            return await _read(
+                here, _served(here, info), lambda fields: fields.related(raw, field, rows)
+            )
 
         loader = state.loaders[key] = DataLoader(load_fn=read, cache=False)
     return await loader.load(_ByIdentity(instance))
@@ -96,13 +97,12 @@ async def load(type_: type[T], session: AsyncSession, **columns: Any) -> T:
         raise SchemaError(
             "fraiseql.load needs a GraphQL operation; use the session's own queries elsewhere"
         )
-    fields = await cast(ServedSchema, state.served).prepare(session)
-    query: Load = fields.by_columns(type_, columns)
-    await session.flush()
     here = running()
-    text = await here.runtime.isolation.read_in(
-        await session.connection(), here.scope.require_tenant(), query
-    )
+    tenant_id = here.scope.require_tenant()
+    revision = await cast(ServedSchema, state.served).revision(tenant_id, session)
+    query: Load = revision.fields.by_columns(type_, columns)
+    await session.flush()
+    text = await here.runtime.isolation.read_in(await session.connection(), tenant_id, query)
     found = query.hydrate(text)
     if found is None:
         raise LookupError(f"{type_.__name__}: no row has these values: {', '.join(columns)}")
@@ -118,17 +118,32 @@ class _ByIdentity:
         self.row = row
 
 
-async def _fields(served: ServedSchema, here: Running) -> FieldCompiler:
-    if served.catalog is None and here.scope.unit is not None:
+async def _read(here: Running, served: ServedSchema, make: Callable[[FieldCompiler], Load]) -> Any:
+    """Compile and run a read; once more where the tables changed since the catalog was read."""
+    tenant_id = here.scope.require_tenant()
+    query = make(await _fields(served, here, tenant_id))
+    try:
+        text = await here.runtime.read(query)
+    except Exception as error:
+        # In a transaction of several statements nothing more can be read after an error.
+        if not is_outdated(error) or here.scope.unit is not None:
+            raise
+        served.forget(tenant_id)
+        query = make(await _fields(served, here, tenant_id))
+        text = await here.runtime.read(query)
+    return query.hydrate(text)
+
+
+async def _fields(served: ServedSchema, here: Running, tenant_id: str) -> FieldCompiler:
+    known = served.known(tenant_id)
+    if known is not None:
+        return known.fields
+    if here.scope.unit is not None:
         async with here.scope.unit.turn() as session:
-            return await served.prepare(session)
-    if served.catalog is None:
-        refuse_nested()  # the catalog is read over a connection
-    return await served.prepare()
-
-
-async def _read(here: Running, query: Load) -> Any:
-    return query.hydrate(await here.runtime.read(query))
+            return (await served.revision(tenant_id, session)).fields
+    refuse_nested()  # the catalog is read over a connection
+    with translated():
+        return (await served.revision(tenant_id)).fields
 
 
 def _raw(info: strawberry.Info) -> GraphQLResolveInfo[Any]:

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from .protocol import CompiledQuery, Isolation
 from .row import RowIsolation
+from .schema import SchemaIsolation
+from .schema_name import SchemaNames
 
-__all__ = ["CompiledQuery", "Isolation", "RowIsolation"]
+__all__ = ["CompiledQuery", "Isolation", "RowIsolation", "SchemaIsolation", "SchemaNames"]

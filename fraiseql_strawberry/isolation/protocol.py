@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
@@ -42,8 +43,12 @@ class Isolation(Protocol):
         """Close every connection."""
         ...
 
-    def engine_for(self, tenant_id: str) -> AsyncEngine:
-        """The engine whose connections may serve this tenant."""
+    def engine(self, tenant_id: str) -> AbstractAsyncContextManager[AsyncEngine]:
+        """The engine whose connections may serve this tenant, kept open for the block.
+
+        Raises:
+            TenantUnavailable: When there is no place of that tenant's.
+        """
         ...
 
     def bind(self, connection: Connection, tenant_id: str) -> None:
@@ -72,8 +77,34 @@ class Isolation(Protocol):
         """Run a compiled read in a transaction that is already bound to the tenant."""
         ...
 
-    async def catalog(self, sql: str, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """Run a query over the system catalogs; its one parameter is a list of names."""
+    def place_of(self, tenant_id: str | None) -> str | None:
+        """Where a tenant's objects are: tenants with one place share one catalog.
+
+        Args:
+            tenant_id: The canonical tenant; None for a request that has none.
+
+        Returns:
+            The key of the place; None where it cannot be told without a tenant.
+        """
+        ...
+
+    async def places(self) -> Sequence[str]:
+        """A few places that exist, the most typical first: what decorated types are held against.
+
+        Raises:
+            ServiceUnavailable: When the database cannot be reached.
+        """
+        ...
+
+    async def catalog(
+        self, place: str, sql: str, names: Sequence[str]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Run a query over the system catalogs of a place; its one parameter is a list of names.
+
+        Raises:
+            TenantUnavailable: When the place does not exist.
+            ServiceUnavailable: When the database cannot be reached.
+        """
         ...
 
     async def verify(self) -> None:

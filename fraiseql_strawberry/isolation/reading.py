@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
@@ -19,6 +20,8 @@ from ..errors import TenantBusy
 from ..trouble import is_cut
 
 __all__ = ["ReadConnections"]
+
+T = TypeVar("T")
 
 _HANDOVERS = 50
 _UNPOOLED_LIMIT = 10
@@ -62,14 +65,25 @@ class ReadConnections:
         Raises:
             TenantBusy: When no connection became free in time.
         """
+        return await self._run(lambda driver: driver.fetchmany(statement, parameters))
+
+    async def fetchval(self, statement: str, args: Sequence[Any]) -> Any:
+        """Run a statement that gives one value; it is a transaction of its own.
+
+        Raises:
+            TenantBusy: When no connection became free in time.
+        """
+        return await self._run(lambda driver: driver.fetchval(statement, *args))
+
+    async def _run(self, call: Callable[[Any], Awaitable[T]]) -> T:
         held = await self._acquire()
         try:
-            rows = await held.driver.fetchmany(statement, parameters)
+            answer = await call(held.driver)
         except BaseException as error:
             self._part_with(held, error)
             raise
         self._release(held)
-        return rows
+        return answer
 
     async def close(self) -> None:
         """Wait until the connections of cancelled reads are closed."""

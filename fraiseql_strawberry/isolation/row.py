@@ -7,24 +7,15 @@ from typing import Any, cast
 
 from asyncpg import exceptions as postgres
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..errors import AutocommitRefused, ServiceUnavailable
-from ..trouble import is_cut, translate_connects
+from ..trouble import is_cut
+from .binding import Binding
+from .one_engine import OneEngine
 from .planning import choose_plans
 from .protocol import CompiledQuery
-from .reading import ReadConnections
-from .role import verify_role
 
 __all__ = ["RowIsolation"]
-
-# One statement for all settings, as PostgREST does; `true` makes them end with the transaction.
-# A session-level SET would leak to the next check-out and through PgBouncer (SECURITY.md, row).
-_BIND = (
-    "SELECT set_config($1, $2, true), set_config('application_name', $3, true), "
-    "set_config('plan_cache_mode', 'auto', true)"
-)
 
 # Bound twice before one Sync, so both executions are one implicit transaction and one round
 # trip: the first sets the tenant, the second runs the query under it (DESIGN.md, section 5).
@@ -39,7 +30,7 @@ _STATEMENTS = 2000
 _BARE_POLICY = (postgres.UndefinedObjectError, postgres.InvalidTextRepresentationError)
 
 
-class RowIsolation:
+class RowIsolation(OneEngine):
     """Binds `app.tenant_id` for the length of a transaction; policies do the rest.
 
     Args:
@@ -59,54 +50,22 @@ class RowIsolation:
         timeout: float = 5.0,
         owned: bool = True,
     ) -> None:
-        translate_connects(engine)
-        self.engine = engine
-        self.setting = setting
-        self._reads = ReadConnections(engine, timeout=timeout)
+        super().__init__(engine, timeout=timeout, owned=owned)
+        self._setting = setting
+        self._binding = Binding((setting, "application_name"))
         self._statements: dict[str, str] = {}
-        self._owned = owned
         self._one_trip = True
 
     async def start(self) -> None:
         """Refuse a role that row-level security does not hold (see `Isolation.start`)."""
         await self.verify()
         if self._owned:
-            async with self.engine.connect() as connection:
-                await choose_plans(self.engine, connection)
-
-    async def verify(self) -> None:
-        """Look at the role once more (see `Isolation.verify`)."""
-        try:
-            async with self.engine.connect() as connection:
-                await verify_role(connection)
-        except DBAPIError as error:
-            # The driver's own words: SQLAlchemy adds a link to its manual.
-            said = getattr(error, "orig", error)
-            raise ServiceUnavailable(hint=f"the database did not answer: {said}") from error
-
-    async def stop(self) -> None:
-        """Close every connection of an engine that is ours."""
-        await self._reads.close()
-        if self._owned:
-            await self.engine.dispose()
-
-    def engine_for(self, tenant_id: str) -> AsyncEngine:
-        """All tenants share one engine."""
-        return self.engine
+            async with self.connected() as connection:
+                await choose_plans(self._engine, connection)
 
     def bind(self, connection: Connection, tenant_id: str) -> None:
-        """Set the tenant for the transaction that has just begun.
-
-        Raises:
-            AutocommitRefused: Where there is no transaction, so the setting would be lost at once.
-        """
-        driver: Any = connection.connection.dbapi_connection
-        if connection.dialect.detect_autocommit_setting(driver):
-            raise AutocommitRefused(
-                hint="a tenant session needs a transaction: take isolation_level='AUTOCOMMIT' out, "
-                "or use info.context['admin_db'] for statements that cannot run in one"
-            )
-        connection.exec_driver_sql(_BIND, self._settings(tenant_id))
+        """Set the tenant for the transaction that has just begun (see `Isolation.bind`)."""
+        self._binding.apply(connection, (tenant_id, f"t:{tenant_id}"))
 
     async def read(self, tenant_id: str, query: CompiledQuery) -> str | None:
         """One round trip on one pooled connection (see `Isolation.read`)."""
@@ -133,20 +92,18 @@ class RowIsolation:
     async def _read_in_transaction(
         self, statement: str, parameters: list[tuple[Any, ...]]
     ) -> str | None:
-        async with self.engine.connect() as connection:
-            await connection.exec_driver_sql(_BIND, self._settings(parameters[0][0]))
+        tenant_id: str = parameters[0][0]
+        async with self._engine.connect() as connection:
+            await connection.run_sync(self.bind, tenant_id)
             result = await connection.exec_driver_sql(statement, parameters[1])
             return cast("str | None", result.scalar_one())
-
-    def _settings(self, tenant_id: str) -> tuple[str, str, str]:
-        return (self.setting, tenant_id, f"t:{tenant_id}")
 
     def _statement(self, query: str) -> str:
         statement = self._statements.get(query)
         if statement is None:
             if len(self._statements) >= _STATEMENTS:
                 self._statements.clear()
-            statement = _READ.format(setting=self.setting, query=query)
+            statement = _READ.format(setting=self._setting, query=query)
             self._statements[query] = statement
         return statement
 
@@ -158,8 +115,18 @@ class RowIsolation:
         result = await connection.exec_driver_sql(statement, (None, *query.args))
         return cast("str | None", result.scalar_one())
 
-    async def catalog(self, sql: str, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    def place_of(self, tenant_id: str | None) -> str | None:
+        """All tenants share their tables, so one place (see `Isolation.place_of`)."""
+        return ""
+
+    async def places(self) -> Sequence[str]:
+        """The one place (see `Isolation.places`)."""
+        return ("",)
+
+    async def catalog(
+        self, place: str, sql: str, names: Sequence[str]
+    ) -> Sequence[Mapping[str, Any]]:
         """The catalog is the same for all tenants (see `Isolation.catalog`)."""
-        async with self.engine.connect() as connection:
+        async with self.connected() as connection:
             result = await connection.exec_driver_sql(sql, (list(names),))
             return [dict(row) for row in result.mappings()]

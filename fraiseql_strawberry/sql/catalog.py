@@ -58,7 +58,7 @@ class ColumnType:
     Args:
         name: The name in `pg_type`: "uuid", "int4", "timestamptz".
         array: Whether the column holds an array of it.
-        schema: The type's schema; None when it is that of the source, so that it moves with it.
+        schema: The type's schema; None when it is the current one, such as a tenant's own.
         labels: The labels of an enum type.
     """
 
@@ -84,9 +84,11 @@ class SourceColumns:
 
     Args:
         columns: As the catalog has them.
+        schema: Where the source was found; None when it is the current schema.
     """
 
     columns: Mapping[str, Column]
+    schema: str | None = None
 
     @property
     def document(self) -> str | None:
@@ -111,15 +113,29 @@ class Catalog:
     def read(cls, rows: Iterable[Mapping[str, Any]]) -> Catalog:
         """Make a catalog of the rows that `CATALOG_SQL` returned (asyncpg's records will do)."""
         found: dict[str, dict[str, Column]] = {}
+        schemas: dict[str, str | None] = {}
         for row in rows:
             type_ = ColumnType(
                 row["type"], row["is_array"], row["type_schema"], tuple(row["labels"] or ())
             )
             column = Column(row["column"], type_, row["not_null"], row["readable"])
             found.setdefault(row["source"], {})[column.name] = column
-        digest = hashlib.sha256(repr(found).encode()).hexdigest()
-        sources = {_source(name): SourceColumns(columns) for name, columns in found.items()}
+            schemas[row["source"]] = row["source_schema"]
+        digest = hashlib.sha256(repr((found, schemas)).encode()).hexdigest()
+        sources = {
+            _source(name): SourceColumns(columns, schemas[name]) for name, columns in found.items()
+        }
         return cls(sources, digest)
+
+    def located(self, source: Source) -> Source:
+        """A source with its schema, where that is not the current one.
+
+        A source in a schema that all tenants share is not looked for in the tenant's own.
+        """
+        found = self.sources.get(source)
+        if source.schema is not None or found is None or found.schema is None:
+            return source
+        return Source(source.name, found.schema)
 
     def columns_of(self, source: Source) -> SourceColumns:
         """The columns of a source.

@@ -1,5 +1,6 @@
 -- The columns of the sources named in $1 (quoted names), as this connection's role and search path
--- see them. Domains are followed to their base type, arrays to their element.
+-- see them. Domains are followed to their base type, arrays to their element. A schema is named only
+-- where it is not the current one, which is the tenant's own where tenants have schemas.
 WITH RECURSIVE columns AS (
     SELECT source.name AS source, a.attname AS "column", a.attnum AS position, a.atttypid AS type,
            a.attnotnull AS not_null, c.relnamespace AS namespace,
@@ -18,12 +19,14 @@ WITH RECURSIVE columns AS (
     WHERE t.typtype = 'd' OR t.typcategory = 'A'
 )
 SELECT types.source, types."column", t.typname AS type, types.is_array, types.not_null, types.readable,
-       CASE WHEN t.typnamespace <> types.namespace THEN n.nspname END AS type_schema,
+       CASE WHEN n.nspname IS DISTINCT FROM current_schema() THEN n.nspname END AS type_schema,
+       CASE WHEN home.nspname IS DISTINCT FROM current_schema() THEN home.nspname END AS source_schema,
        CASE WHEN t.typtype = 'e' THEN
            ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder)
        END AS labels
 FROM types
 JOIN pg_type AS t ON t.oid = types.type
 JOIN pg_namespace AS n ON n.oid = t.typnamespace
+JOIN pg_namespace AS home ON home.oid = types.namespace
 WHERE t.typtype <> 'd' AND t.typcategory <> 'A'
 ORDER BY types.source, types.position

@@ -395,7 +395,9 @@ async def test_what_is_shown_is_what_requests_send(
         async with tenancy.as_tenant(str(ACME)):
             result = await schema.execute(query, variables)
         assert not result.errors
-        choice = await choose(served_schema(tenancy, schema), Operation(query, None, variables))
+        choice = await choose(
+            served_schema(tenancy, schema), Operation(query, None, variables), str(ACME)
+        )
     assert choice.lane == ("fast" if fast_lane else "standard")
     # A request's first parameter is the tenant.
     shown = [
@@ -439,7 +441,9 @@ async def test_the_plan_is_made_for_the_values_that_a_request_binds(
                 break  # not one of those beyond the range of Python's dates and times
         else:
             pytest.fail(f"no row has a value of {name} that can be filtered by")
-    choice = await choose(served_schema(wide, wide_schema), Operation(query, None, variables))
+    choice = await choose(
+        served_schema(wide, wide_schema), Operation(query, None, variables), tenant
+    )
     async with as_tenant(wide, tenant) as asking:
         answer = await explain(asking, choice.statements[0], analyze=True)
     (scan,) = [n for n in nodes(answer.plan) if n.get("Relation Name") == "tb_thing"]
@@ -460,7 +464,7 @@ async def test_bare_policies_have_custom_plans(
     schema = fraiseql.build_schema(blog_schema)
     async with make_tenancy(fresh_blog) as tenancy:
         operation = Operation("{ posts(published: true) { id } }", None, {})
-        choice = await choose(served_schema(tenancy, schema), operation)
+        choice = await choose(served_schema(tenancy, schema), operation, str(ACME))
         async with as_tenant(tenancy, str(ACME)) as asking:
             answer = await explain(asking, choice.statements[0])
     assert answer.kind == "custom plan"
@@ -478,7 +482,7 @@ async def test_nothing_is_left_on_the_connection(
     )
     async with make_tenancy(blog, database=database) as tenancy:
         operation = Operation("{ posts { id } }", None, {})
-        choice = await choose(served_schema(tenancy, schema), operation)
+        choice = await choose(served_schema(tenancy, schema), operation, str(ACME))
         broken = replace(choice.statements[0], sql="SELECT 1 / (random() * 0)::int")
         async with as_tenant(tenancy, str(ACME)) as asking:
             await explain(asking, choice.statements[0], analyze=True)

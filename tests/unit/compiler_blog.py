@@ -114,6 +114,7 @@ def rows(source: str, **types: str) -> list[dict[str, Any]]:
             "is_array": type_.endswith("[]"),
             "not_null": False,
             "readable": True,
+            "source_schema": None,
             "type_schema": None if ":" in type_ else "pg_catalog",
             "labels": type_.partition(":")[2].split(",") if ":" in type_ else None,
         }

@@ -22,7 +22,6 @@ from ...graphql.compiler.fields import Root, without_obstacle
 from ...graphql.compiler.selection import collect
 from ...graphql.documents import Document, OperationFacts
 from ...graphql.fast_lane import closed_by, lane_of
-from ...graphql.plans import Plans
 from ...graphql.served import ServedSchema
 from ...sql.plan import Plan
 from ...sql.render import render
@@ -83,12 +82,13 @@ class Choice:
     statements: tuple[Planned, ...]
 
 
-async def choose(served: ServedSchema, operation: Operation) -> Choice:
+async def choose(served: ServedSchema, operation: Operation, tenant_id: str) -> Choice:
     """Decide as a request would.
 
     Args:
-        served: The schema; its catalog is read if it has not been.
+        served: The schema.
         operation: What a client would send.
+        tenant_id: For whom, since tenants' tables may differ; it has been admitted.
 
     Raises:
         SetupError: The document, or the schema behind it, is wrong.
@@ -96,10 +96,9 @@ async def choose(served: ServedSchema, operation: Operation) -> Choice:
     """
     document = _document(served, operation.text)
     facts = _found(lambda: document.operation(operation.name))
-    fields = await served.prepare()
+    revision = await served.revision(tenant_id)
     lane = lane_of(served)
-    plans = lane.plans if lane is not None else Plans(served)
-    entry, literals = await plans.find(operation.text, operation.name)
+    entry, literals = revision.plans.find(operation.text, operation.name)
     reason = entry.reason
     if facts.type != "query":
         reason = f"it is a {facts.type}"
@@ -110,7 +109,7 @@ async def choose(served: ServedSchema, operation: Operation) -> Choice:
         if isinstance(bound, Bound):
             return Choice(facts, "fast", "one statement answers all of it", (_whole(bound),))
         reason = bound.reason
-    statements = tuple(_root_fields(served, fields, document, facts, operation.variables))
+    statements = tuple(_root_fields(served, revision.fields, document, facts, operation.variables))
     return Choice(facts, "standard", reason, statements)
 
 

@@ -84,7 +84,7 @@ async def as_tenant(runtime: Runtime, tenant_id: str) -> AsyncGenerator[Asking]:
     await runtime.admit(tenant_id)
     isolation = runtime.isolation
     try:
-        async with isolation.engine_for(tenant_id).connect() as connection:
+        async with isolation.engine(tenant_id) as engine, engine.connect() as connection:
             role, mode = cast("tuple[str, str]", (await connection.exec_driver_sql(_WHO)).one())
             await connection.run_sync(isolation.bind, tenant_id)
             await connection.exec_driver_sql(_AS_READ, (mode,))

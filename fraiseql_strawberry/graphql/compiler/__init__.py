@@ -5,7 +5,7 @@ standard lane); `verify` holds the schema against the catalog at start-up.
 """
 
 from .compile import Bound, Compiled, compile_operation
-from .field import FieldCompiler, Load
+from .field import FieldCompiler, Load, batch_key
 from .index import SchemaIndex
 from .literals import Lifted, normalise
 from .reason import StepAside
@@ -21,6 +21,7 @@ __all__ = [
     "SchemaIndex",
     "Settings",
     "StepAside",
+    "batch_key",
     "compile_operation",
     "normalise",
     "verify",

@@ -95,7 +95,9 @@ class Builder(ABC):
         if not root.many and refs:
             limit = 1  # the first of an order; without one, a second row is an error
         below = self.expand(object_, query.source, nodes)
-        select = Select(query.source, below.fields, filters, refs, limit, offset)
+        select = Select(
+            self.catalog.located(query.source), below.fields, filters, refs, limit, offset
+        )
         cost = Cost(cost.limit, cost.slot, below.costs)
         return Nested(key, select, root.many, root.nullable), cost, below.hydrate
 
@@ -117,7 +119,7 @@ class Builder(ABC):
         if not field.many and order:
             limit = 1
         below = self.expand(object_, remote, nodes)
-        select = Select(remote, below.fields, (), order, limit, offset)
+        select = Select(self.catalog.located(remote), below.fields, (), order, limit, offset)
         cost = Cost(cost.limit, cost.slot, below.costs)
         return Nested(key, select, field.many, field.nullable, join), cost, below.hydrate
 

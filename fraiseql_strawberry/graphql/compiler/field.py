@@ -26,7 +26,7 @@ from .settings import Settings
 from .shape import Shape
 from .statement import Convert, Cost, Statement
 
-__all__ = ["FieldCompiler", "Load"]
+__all__ = ["FieldCompiler", "Load", "batch_key"]
 
 _VALUE = "v"
 
@@ -60,6 +60,11 @@ class Load:
 
     def _value(self, rows: Any) -> Any:
         return self._hydrator.many(rows or []) if self._many else self._hydrator.one(rows)
+
+
+def batch_key(info: GraphQLResolveInfo[Any]) -> Hashable:
+    """Equal for fields whose values one statement can read for all their parents."""
+    return (info.parent_type.name, *map(id, info.field_nodes))
 
 
 class FieldCompiler:
@@ -115,10 +120,6 @@ class FieldCompiler:
         ]
         return self._cached(info).load(info, related, keys)
 
-    def batch_key(self, info: GraphQLResolveInfo[Any]) -> Hashable:
-        """Equal for fields whose values one statement can read for all their parents."""
-        return (info.parent_type.name, *map(id, info.field_nodes))
-
     def by_columns(self, cls: type[Any], columns: Mapping[str, Any]) -> Load:
         """The statement that reads one object with all its attributes.
 
@@ -145,7 +146,8 @@ class FieldCompiler:
         found = self._objects.get(key)
         if found is None:
             below = builder.all(object_, object_.source)
-            select = Select(object_.source, below.fields, tuple(filters))
+            source = self._catalog.located(object_.source)
+            select = Select(source, below.fields, tuple(filters))
             plan = Plan((Nested(_VALUE, select, many=False, nullable=True),))
             found = self._objects[key] = (_statement(plan, builder, ()), below.hydrate)
         statement, hydrator = found
@@ -157,7 +159,7 @@ class FieldCompiler:
         )
 
     def _cached(self, info: GraphQLResolveInfo[Any]) -> _Field:
-        key = self.batch_key(info)
+        key = batch_key(info)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = _Field(self._index, self._catalog, self._settings, info)

@@ -48,7 +48,9 @@ def join_of(
     if relation.through is not None:
         through = relation.through
         near = refs(through.source, through.local, None)
-        link = Link(through.source, near, refs(through.source, through.remote, None))
+        link = Link(
+            catalog.located(through.source), near, refs(through.source, through.remote, None)
+        )
     if source is None:
         pairs = zip(relation.local, near, strict=True)
         return Join(tuple(ColumnRef(name, ref.type) for name, ref in pairs), far, link)

@@ -1,0 +1,60 @@
+"""What binds a transaction to its tenant: settings that end with it, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..errors import AutocommitRefused
+
+__all__ = ["Binding"]
+
+
+class Binding:
+    """Sets a transaction's settings with one statement, as PostgREST does.
+
+    `set_config(…, true)` makes them end with the transaction: a session-level SET would leak to
+    the next check-out and through PgBouncer (SECURITY.md, row strategy).
+
+    Args:
+        names: The settings whose values each transaction brings.
+        also: A further expression to select, which sees the settings.
+        timeout_ms: The `statement_timeout` of each transaction, in milliseconds, where a pooler
+            refuses it as a start-up parameter.
+    """
+
+    def __init__(
+        self, names: Sequence[str], *, also: str | None = None, timeout_ms: int | None = None
+    ) -> None:
+        calls = [f"set_config('{name}', ${n}, true)" for n, name in enumerate(names, 1)]
+        calls.append("set_config('plan_cache_mode', 'auto', true)")
+        if timeout_ms is not None:
+            calls.append(f"set_config('statement_timeout', '{timeout_ms}', true)")
+        if also is not None:
+            calls.append(also)
+        self._sql = f"SELECT {', '.join(calls)}"
+
+    def apply(self, connection: Connection, values: tuple[str, ...]) -> Any:
+        """Bind the transaction that has just begun; returns the last value selected.
+
+        Args:
+            connection: The connection, in SQLAlchemy's greenlet.
+            values: One for each name.
+
+        Raises:
+            AutocommitRefused: Where there is no transaction, so the settings would be lost at once.
+        """
+        driver: Any = connection.connection.dbapi_connection
+        if connection.dialect.detect_autocommit_setting(driver):
+            raise AutocommitRefused(
+                hint="a tenant session needs a transaction: take isolation_level='AUTOCOMMIT' out, "
+                "or use info.context['admin_db'] for statements that cannot run in one"
+            )
+        return connection.exec_driver_sql(self._sql, values).one()[-1]
+
+    async def apply_async(self, connection: AsyncConnection, values: tuple[str, ...]) -> Any:
+        """The same, outside of a greenlet."""
+        return await connection.run_sync(self.apply, values)

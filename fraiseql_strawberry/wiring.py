@@ -1,0 +1,107 @@
+"""From the configuration to the parts that serve it: which isolation, which registry."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from .config import Config
+from .engine import create_engine
+from .errors import SetupError
+from .isolation import Isolation, RowIsolation, SchemaIsolation, SchemaNames
+from .registry import Registry
+from .resolve import TenantRules
+from .tenants_table import TenantsTable
+
+__all__ = ["Parts", "open_parts", "refuse_unsafe"]
+
+_log = logging.getLogger("fraiseql_strawberry")
+
+
+class Parts(NamedTuple):
+    """What serves tenants: started, and theirs to stop who opened it."""
+
+    isolation: Isolation
+    registry: Registry | None
+
+
+async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
+    """Make and start what the configuration describes.
+
+    Args:
+        config: The configuration.
+        engine: An engine that the application already has; else one is made.
+
+    Raises:
+        SetupError: When something is unsafe or missing, with what mends it.
+        ServiceUnavailable: When the database cannot be reached.
+    """
+    if config.multitenancy.strategy == "database":
+        raise SetupError('[multitenancy] strategy = "database" is not served by this version')
+    owned = engine is None
+    engine = engine or create_engine(config)
+    isolation = _shared_isolation(config, engine, owned=owned)
+    try:
+        await isolation.start()
+        return Parts(isolation, await _registry(config, engine))
+    except BaseException:
+        await isolation.stop()
+        raise
+
+
+def _shared_isolation(config: Config, engine: AsyncEngine, *, owned: bool) -> Isolation:
+    multitenancy, timeout = config.multitenancy, config.database.pool_timeout
+    if multitenancy.strategy == "schema":
+        uuids = multitenancy.id_type == "uuid"
+        roles = multitenancy.role_template
+        return SchemaIsolation(
+            engine,
+            names=SchemaNames(multitenancy.schema_template, uuids=uuids),
+            shared=multitenancy.shared_schemas,
+            roles=SchemaNames(roles, uuids=uuids) if roles else None,
+            timeout=timeout,
+            owned=owned,
+        )
+    return RowIsolation(engine, setting=multitenancy.setting, timeout=timeout, owned=owned)
+
+
+async def _registry(config: Config, engine: AsyncEngine) -> Registry | None:
+    table = config.multitenancy.tenants_table
+    if table is None:
+        return None
+    source = await TenantsTable.open(engine, table)
+    return Registry(source.fetch, refresh_seconds=config.multitenancy.routing.refresh_seconds)
+
+
+def refuse_unsafe(config: Config, rules: TenantRules, *, authenticated: bool) -> None:
+    """Refuse a configuration under which anybody could be any tenant, and say what is risky.
+
+    Args:
+        config: The configuration.
+        rules: How tenants are told apart.
+        authenticated: Whether tokens are verified.
+
+    Raises:
+        SetupError: With what mends it.
+    """
+    if not config.multitenancy.enabled:
+        raise SetupError(
+            "[multitenancy] enabled = false: nothing would keep tenants apart, so nothing is served"
+        )
+    for warning in config.warnings:
+        _log.warning("%s", warning)
+    if authenticated or config.multitenancy.trust_header:
+        return
+    if config.production:
+        raise SetupError(
+            "FRAISEQL_ENV=production, and no authentication is configured: anyone could name "
+            f"any tenant in {rules.header}. Set JWT_SECRET or [auth]; or, behind a "
+            "gateway that sets the header itself, [multitenancy] trust_header = true"
+        )
+    _log.warning(
+        "NO AUTHENTICATION: whoever sends %s is that tenant. Good for a first try, never for "
+        "production: set JWT_SECRET or [auth].",
+        rules.header,
+    )

@@ -19,6 +19,7 @@ from example_app.database import Urls, clone, drop, template
 from fraiseql_strawberry import Tenancy
 from fraiseql_strawberry.config import Config
 from fraiseql_strawberry.embedded import EmbeddedPostgres, ExternalPostgres, open_server
+from tests.pgbouncer import Mode, PgBouncer, PgBouncerMissing, find_program
 
 _SERVER = pytest.StashKey[EmbeddedPostgres | ExternalPostgres]()
 
@@ -75,6 +76,34 @@ def make_database(admin_url: str) -> MakeDatabase:
             await server.close()
 
     return make
+
+
+MakePgBouncer = Callable[..., PgBouncer]
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(admin_url: str, request: pytest.FixtureRequest) -> Iterator[MakePgBouncer]:
+    """`pgbouncer("transaction", pool_size=2).urls(blog)`: the same blog, behind a PgBouncer.
+
+    Each worker has one of its own for each set of arguments, for the whole run.
+    """
+    try:
+        program = find_program(request.config.cache.mkdir("pgbouncer"))  # type: ignore[union-attr]
+    except PgBouncerMissing as missing:
+        pytest.skip(f"no PgBouncer: {missing}")
+    running: dict[object, PgBouncer] = {}
+
+    def make(mode: Mode, *, pool_size: int = 2, **settings: str) -> PgBouncer:
+        key = (mode, pool_size, *sorted(settings.items()))
+        if key not in running:
+            one = PgBouncer(program, admin_url, mode, pool_size=pool_size, settings=settings)
+            one.start()
+            running[key] = one
+        return running[key]
+
+    yield make
+    for one in running.values():
+        one.stop()
 
 
 @pytest.fixture(scope="session")

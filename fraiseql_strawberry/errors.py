@@ -15,6 +15,7 @@ __all__ = [
     "ConfigError",
     "Forbidden",
     "NestedAcquisition",
+    "PlacementRefused",
     "RateLimited",
     "SchemaError",
     "ServiceUnavailable",
@@ -146,6 +147,14 @@ class ServiceUnavailable(TenancyError):
 
     def __init__(self, message: str | None = None, *, retry_after: int = 5, **more: Any) -> None:
         super().__init__(message, retry_after=retry_after, **more)
+
+
+class PlacementRefused(ServiceUnavailable):
+    """The database that is registered for a tenant must not be used.
+
+    Its URL is not admitted, it led to another database, or its role is a superuser. The hint,
+    which only the log has, says which.
+    """
 
 
 class UsageError(TenancyError):

@@ -52,6 +52,14 @@ _algorithm = choice(
     *ALGORITHMS, refused={"none": "An unsigned token proves nothing about its bearer"}
 )
 _count = whole(1, 1_000_000)
+_host_pattern = matching(
+    r"[A-Za-z0-9*?._-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.*?]{2,45}\](?::[0-9]{1,5})?",
+    'a host, with * for any characters, such as "*.db.example.com" or "10.0.0.7:5432"',
+)
+_variable_pattern = matching(
+    r"[A-Za-z0-9_*?]{1,128}", "the name of an environment variable, with * for any characters"
+)
+_path_pattern = matching(r"/[^\x00-\x1f{}]{0,1023}", "an absolute path, with * for any characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +144,18 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """`[multitenancy.routing]`: where the database of each tenant is written down."""
+    """`[multitenancy.routing]`: where the database of each tenant is; times are in seconds."""
 
     registry_url: Annotated[SecretUrl | None, database_url] = None
     registry_table: Annotated[str, _table] = "tenant_databases"
     refresh_seconds: Annotated[float, number(86_400)] = 60.0
-    max_connections: Annotated[int, _count] = 100
+    max_connections: Annotated[int, whole(2, 1_000_000)] = 100
+    connections_per_tenant: Annotated[int, whole(1, 10_000)] = 4
+    idle_seconds: Annotated[float, number(86_400)] = 60.0
+    connect_timeout: Annotated[float, number(60)] = 3.0
+    allowed_hosts: Annotated[tuple[str, ...], many(_host_pattern)] = ()
+    password_variables: Annotated[tuple[str, ...], many(_variable_pattern)] = ("*PASSWORD*",)
+    password_files: Annotated[tuple[str, ...], many(_path_pattern)] = ("/run/secrets/*",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,12 @@ registry_url = "${REGISTRY_DATABASE_URL}"
 registry_table = "routing.databases"
 refresh_seconds = 0.5
 max_connections = 3
+connections_per_tenant = 2
+idle_seconds = 5
+connect_timeout = 1.5
+allowed_hosts = ["*.db.example.com", "10.0.0.7:5432", "[::1]"]
+password_variables = ["TENANT_*"]
+password_files = ["/etc/tenants/*"]
 
 [multitenancy]
 strategy = "database"

@@ -11,9 +11,8 @@ from .config import Config
 from .engine import create_engine
 from .errors import SetupError
 from .isolation import Isolation, RowIsolation, SchemaIsolation, SchemaNames
-from .registry import Registry
+from .registry import Registry, TenantsTable
 from .resolve import TenantRules
-from .tenants_table import TenantsTable
 
 __all__ = ["Parts", "open_parts", "refuse_unsafe"]
 

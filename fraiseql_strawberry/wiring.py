@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from .config import Config
 from .engine import create_engine
 from .errors import SetupError
-from .isolation import Isolation, RowIsolation, SchemaIsolation, SchemaNames
+from .isolation import Isolation, RowIsolation, SchemaIsolation, SchemaNames, engine_by_schema
 from .registry import Registry, TenantsTable
 from .resolve import TenantRules
 
@@ -40,7 +40,9 @@ async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
     if config.multitenancy.strategy == "database":
         raise SetupError('[multitenancy] strategy = "database" is not served by this version')
     owned = engine is None
-    engine = engine or create_engine(config)
+    if engine is None:
+        by_schema = config.multitenancy.strategy == "schema"
+        engine = engine_by_schema(config) if by_schema else create_engine(config)
     isolation = _shared_isolation(config, engine, owned=owned)
     try:
         await isolation.start()

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from .protocol import CompiledQuery, Isolation
 from .row import RowIsolation
-from .schema import SchemaIsolation
+from .schema import SchemaIsolation, engine_by_schema
 from .schema_name import SchemaNames
 
-__all__ = ["CompiledQuery", "Isolation", "RowIsolation", "SchemaIsolation", "SchemaNames"]
+__all__ = [
+    "CompiledQuery",
+    "Isolation",
+    "RowIsolation",
+    "SchemaIsolation",
+    "SchemaNames",
+    "engine_by_schema",
+]

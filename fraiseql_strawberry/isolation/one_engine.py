@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..errors import ServiceUnavailable
 from ..trouble import translate_connects
-from .reading import ReadConnections
+from .reading import Reads
 from .role import verify_role
 
 __all__ = ["OneEngine"]
@@ -21,15 +21,15 @@ class OneEngine:
 
     Args:
         engine: The application role's engine.
-        timeout: Seconds that a compiled read waits for a connection.
+        reads: Runs the compiled reads.
         owned: Whether the engine is ours to tune and to close, or the application's own.
     """
 
-    def __init__(self, engine: AsyncEngine, *, timeout: float = 5.0, owned: bool = True) -> None:
+    def __init__(self, engine: AsyncEngine, *, reads: Reads, owned: bool = True) -> None:
         translate_connects(engine)
         self._engine = engine
         self._owned = owned
-        self._reads = ReadConnections(engine, timeout=timeout)
+        self._reads = reads
 
     async def verify(self) -> None:
         """Look at the role once more (see `Isolation.verify`)."""

@@ -2,12 +2,13 @@
 
 Connections, limits and budget are SQLAlchemy's pool's. While other reads wait, a connection goes
 from one read to the next without going back to the pool, which costs more than the call itself;
-after `_HANDOVERS` it does go back, so that sessions that wait for the pool get their turn.
+after `HANDOVERS` it does go back, so that sessions that wait for the pool get their turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
@@ -19,27 +20,33 @@ from sqlalchemy.util.concurrency import greenlet_spawn
 from ..errors import TenantBusy
 from ..trouble import is_cut
 
-__all__ = ["ReadConnections"]
+__all__ = ["HANDOVERS", "Held", "ReadConnections", "Reads", "give_up"]
 
 T = TypeVar("T")
 
-_HANDOVERS = 50
+HANDOVERS = 50
 _UNPOOLED_LIMIT = 10
 
 
-class _Held:
-    """A checked-out connection and how often it was handed over."""
+class Held:
+    """A checked-out connection and how often it was handed over.
 
-    __slots__ = ("driver", "fairy", "handovers")
+    Args:
+        fairy: What SQLAlchemy's pool gave.
+        slot: Its place among the connections of `SlottedReads`.
+    """
 
-    def __init__(self, fairy: Any) -> None:
+    __slots__ = ("driver", "fairy", "handovers", "slot")
+
+    def __init__(self, fairy: Any, slot: int = 0) -> None:
         self.fairy = fairy
         self.driver = fairy.driver_connection
         self.handovers = 0
+        self.slot = slot
 
 
-class ReadConnections:
-    """Runs statements that are a transaction of their own.
+class Reads(ABC):
+    """Runs statements that are a transaction of their own; subclasses say on which connection.
 
     Args:
         engine: Whose pool is used; no more of it at a time than its fixed size, so that reads
@@ -49,11 +56,9 @@ class ReadConnections:
 
     def __init__(self, engine: AsyncEngine, *, timeout: float) -> None:
         pool = engine.pool
+        self.limit = pool.size() if isinstance(pool, QueuePool) else _UNPOOLED_LIMIT
         self._engine = engine
-        self._limit = pool.size() if isinstance(pool, QueuePool) else _UNPOOLED_LIMIT
         self._timeout = timeout
-        self._taken = 0
-        self._waiting: deque[asyncio.Future[_Held | None]] = deque()
         self._discarding: set[asyncio.Task[None]] = set()
 
     async def fetchmany(self, statement: str, parameters: list[tuple[Any, ...]]) -> list[Any]:
@@ -65,58 +70,117 @@ class ReadConnections:
         Raises:
             TenantBusy: When no connection became free in time.
         """
-        return await self._run(lambda driver: driver.fetchmany(statement, parameters))
+        return await self._run(lambda driver: driver.fetchmany(statement, parameters), "")
 
-    async def fetchval(self, statement: str, args: Sequence[Any]) -> Any:
+    async def fetchval(self, statement: str, args: Sequence[Any], schema: str = "") -> Any:
         """Run a statement that gives one value; it is a transaction of its own.
+
+        Args:
+            statement: The statement.
+            args: Its parameters.
+            schema: The schema it reads, where it matters which connection does.
 
         Raises:
             TenantBusy: When no connection became free in time.
         """
-        return await self._run(lambda driver: driver.fetchval(statement, *args))
-
-    async def _run(self, call: Callable[[Any], Awaitable[T]]) -> T:
-        held = await self._acquire()
-        try:
-            answer = await call(held.driver)
-        except BaseException as error:
-            self._part_with(held, error)
-            raise
-        self._release(held)
-        return answer
+        return await self._run(lambda driver: driver.fetchval(statement, *args), schema)
 
     async def close(self) -> None:
         """Wait until the connections of cancelled reads are closed."""
         if self._discarding:
             await asyncio.wait(self._discarding)
 
-    async def _acquire(self) -> _Held:
-        if self._taken < self._limit:
+    @abstractmethod
+    async def acquire(self, schema: str) -> Held:
+        """Wait for a connection."""
+
+    @abstractmethod
+    def release(self, held: Held) -> None:
+        """Give a connection back that can be used further."""
+
+    @abstractmethod
+    def lost(self, held: Held) -> None:
+        """Give back the place of a connection that is closed."""
+
+    async def _run(self, call: Callable[[Any], Awaitable[T]], schema: str) -> T:
+        held = await self.acquire(schema)
+        try:
+            answer = await call(held.driver)
+        except BaseException as error:
+            self._part_with(held, error)
+            raise
+        self.release(held)
+        return answer
+
+    def _part_with(self, held: Held, error: BaseException) -> None:
+        if is_cut(error) or held.driver.is_closed():
+            # What cut this one has cut the others: the pool replaces them all, as it does for
+            # an engine's own connections.
+            held.driver.terminate()
+            self._engine.pool._invalidate(held.fairy, error)  # pyright: ignore[reportPrivateUsage]
+            held.fairy.close()
+            self.lost(held)
+        elif isinstance(error, Exception):
+            self.release(held)
+        else:
+            # Cancelled: asyncpg is sending a cancel request, which may hit the next statement on
+            # this connection. It is closed when that is over, and its place is free then.
+            task = asyncio.get_running_loop().create_task(self._discard(held))
+            self._discarding.add(task)
+            task.add_done_callback(self._discarding.discard)
+
+    async def _discard(self, held: Held) -> None:
+        try:
+            await greenlet_spawn(held.fairy.invalidate)
+        finally:
+            held.fairy.close()
+            self.lost(held)
+
+
+class ReadConnections(Reads):
+    """Any connection serves any read, in the order in which they came."""
+
+    def __init__(self, engine: AsyncEngine, *, timeout: float) -> None:
+        super().__init__(engine, timeout=timeout)
+        self._taken = 0
+        self._waiting: deque[asyncio.Future[Held | None]] = deque()
+
+    async def acquire(self, schema: str) -> Held:
+        """Wait for a connection (see `Reads.acquire`)."""
+        if self._taken < self.limit:
             self._taken += 1
             return await self._check_out()
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[_Held | None] = loop.create_future()
+        turn: asyncio.Future[Held | None] = loop.create_future()
         self._waiting.append(turn)
-        alarm = loop.call_later(self._timeout, _give_up, turn)
+        alarm = loop.call_later(self._timeout, give_up, turn)
         try:
             held = await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._release(turn.result())  # it was this one's turn in the same moment
+                self._pass_on(turn.result())  # it was this one's turn in the same moment
             raise
         finally:
             alarm.cancel()
         return held if held is not None else await self._check_out()
 
-    async def _check_out(self) -> _Held:
+    def release(self, held: Held) -> None:
+        """Hand it to the next read, or give it back to the pool (see `Reads.release`)."""
+        self._pass_on(held)
+
+    def lost(self, held: Held) -> None:
+        """The next read connects (see `Reads.lost`)."""
+        self._pass_on(None)
+
+    async def _check_out(self) -> Held:
         try:
-            return _Held(await greenlet_spawn(self._engine.pool.connect))
+            return Held(await greenlet_spawn(self._engine.pool.connect))
         except BaseException:
-            self._release(None)
+            self._pass_on(None)
             raise
 
-    def _release(self, held: _Held | None) -> None:
-        if held is not None and (not self._waiting or held.handovers >= _HANDOVERS):
+    def _pass_on(self, held: Held | None) -> None:
+        if held is not None and (not self._waiting or held.handovers >= HANDOVERS):
             # Nothing was begun through SQLAlchemy, so its reset sends nothing: no greenlet.
             held.fairy.close()
             held = None
@@ -131,32 +195,9 @@ class ReadConnections:
             held.fairy.close()
         self._taken -= 1
 
-    def _part_with(self, held: _Held, error: BaseException) -> None:
-        if is_cut(error) or held.driver.is_closed():
-            # What cut this one has cut the others: the pool replaces them all, as it does for
-            # an engine's own connections.
-            held.driver.terminate()
-            self._engine.pool._invalidate(held.fairy, error)  # pyright: ignore[reportPrivateUsage]
-            held.fairy.close()
-            self._release(None)
-        elif isinstance(error, Exception):
-            self._release(held)
-        else:
-            # Cancelled: asyncpg is sending a cancel request, which may hit the next statement on
-            # this connection. It is closed when that is over, and its place is free then.
-            task = asyncio.get_running_loop().create_task(self._discard(held))
-            self._discarding.add(task)
-            task.add_done_callback(self._discarding.discard)
 
-    async def _discard(self, held: _Held) -> None:
-        try:
-            await greenlet_spawn(held.fairy.invalidate)
-        finally:
-            held.fairy.close()
-            self._release(None)
-
-
-def _give_up(turn: asyncio.Future[_Held | None]) -> None:
+def give_up(turn: asyncio.Future[Any]) -> None:
+    """End the wait of a read, unless its turn has come."""
     if not turn.done():
         turn.set_exception(
             TenantBusy(hint="no connection became free within [database] pool_timeout")

@@ -14,6 +14,7 @@ from .binding import Binding
 from .one_engine import OneEngine
 from .planning import choose_plans
 from .protocol import CompiledQuery
+from .reading import ReadConnections
 
 __all__ = ["RowIsolation"]
 
@@ -50,7 +51,8 @@ class RowIsolation(OneEngine):
         timeout: float = 5.0,
         owned: bool = True,
     ) -> None:
-        super().__init__(engine, timeout=timeout, owned=owned)
+        reads = ReadConnections(engine, timeout=timeout)
+        super().__init__(engine, reads=reads, owned=owned)
         self._setting = setting
         self._binding = Binding((setting, "application_name"))
         self._statements: dict[str, str] = {}

@@ -7,7 +7,8 @@ each change of the path (DESIGN.md, section 5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any, cast
 
@@ -15,20 +16,25 @@ from asyncpg import exceptions as postgres
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..config import Config
+from ..engine import create_engine
 from ..errors import TenantUnavailable
 from ..sql.catalog import quoted
 from ..trouble import is_cut
+from .affinity import AffinityPool, note, slots_of, wanted
 from .binding import Binding
 from .one_engine import OneEngine
 from .protocol import CompiledQuery
+from .reading import ReadConnections
 from .schema_name import SchemaNames
+from .slotted import SlottedReads
 
-__all__ = ["SchemaIsolation"]
+__all__ = ["SchemaIsolation", "engine_by_schema"]
 
 _SCHEMAS = (
     resources.files("fraiseql_strawberry.isolation").joinpath("schemas.sql").read_text("utf-8")
 )
-_EXISTS = "SELECT COALESCE(has_schema_privilege(to_regnamespace($1), 'USAGE'), false)"
+_USABLE = "COALESCE(has_schema_privilege(to_regnamespace({}), 'USAGE'), false)"
 _SAMPLES = 20
 
 # $1 is the tenant's place in the statements of every strategy; here nothing is left to set.
@@ -36,6 +42,25 @@ _READ = "SELECT ({query})::text WHERE $1::text IS NULL"
 
 _NOT_THERE = (postgres.UndefinedTableError, postgres.InvalidSchemaNameError)
 _SCHEMA = "fraiseql_schema"
+
+# Some 45 KB each in the back-end (DESIGN.md, section 5).
+_STATEMENTS = 1_000
+
+
+def engine_by_schema(config: Config) -> AsyncEngine:
+    """The engine for a schema per tenant: its connections know some tenants' schemas each.
+
+    Args:
+        config: The validated configuration.
+    """
+    path = ", ".join(map(quoted, ("pg_catalog", *config.multitenancy.shared_schemas, "pg_temp")))
+    return create_engine(
+        config,
+        # Outside of a tenant's transaction no name leads to a tenant, nor to `public`.
+        settings={"search_path": path, "plan_cache_mode": "force_generic_plan"},
+        statements=_STATEMENTS,
+        poolclass=AffinityPool,
+    )
 
 
 class SchemaIsolation(OneEngine):
@@ -64,15 +89,20 @@ class SchemaIsolation(OneEngine):
         timeout_ms: int | None = None,
         owned: bool = True,
     ) -> None:
-        super().__init__(engine, timeout=timeout, owned=owned)
+        reads = SlottedReads if isinstance(engine.pool, AffinityPool) else ReadConnections
+        super().__init__(engine, reads=reads(engine, timeout=timeout), owned=owned)
         self._names = names
         self._roles = roles
         # A temporary table of one request must not stand in front of another's table, and without
         # a mention pg_temp comes first (SECURITY.md, schema strategy).
         self._after = "".join(f", {quoted(name)}" for name in (*shared, "pg_temp"))
         settings = ("search_path", "application_name", *(("role",) if roles else ()))
-        # A schema that is missing, or that the role may not use, is skipped without a word.
-        self._binding = Binding(settings, also="current_schema()::text", timeout_ms=timeout_ms)
+        # A schema that is missing, or that the role may not use, is skipped without a word; and
+        # where only pg_temp is left, current_schema() would create it.
+        here = (
+            f"CASE WHEN {_USABLE.format(f'${len(settings) + 1}')} THEN current_schema()::text END"
+        )
+        self._binding = Binding(settings, also=here, timeout_ms=timeout_ms)
         event.listen(engine.sync_engine, "before_cursor_execute", _mark_schema, retval=True)
 
     async def start(self) -> None:
@@ -87,11 +117,18 @@ class SchemaIsolation(OneEngine):
         """
         schema = self._names.of(tenant_id)
         connection.info[_SCHEMA] = schema
+        note(connection, schema)
         values = (quoted(schema) + self._after, f"t:{tenant_id}")
         if self._roles is not None:
             values += (self._roles.of(tenant_id),)
-        if self._binding.apply(connection, values) != schema:
+        if self._binding.apply(connection, (*values, quoted(schema))) != schema:
             raise TenantUnavailable(hint=f"the application role may use no schema {schema}")
+
+    @asynccontextmanager
+    async def engine(self, tenant_id: str) -> AsyncGenerator[AsyncEngine]:
+        """The one engine, and of its connections rather one that knows the schema."""
+        with wanted(slots_of(self._names.of(tenant_id), self._reads.limit)[0]):
+            yield self._engine
 
     async def read(self, tenant_id: str, query: CompiledQuery) -> str | None:
         """One statement that names the schema (see `Isolation.read`)."""
@@ -103,7 +140,7 @@ class SchemaIsolation(OneEngine):
         statement = _READ.format(query=query.sql(schema))
         args = (None, *query.args)
         try:
-            return cast("str | None", await self._reads.fetchval(statement, args))
+            return cast("str | None", await self._reads.fetchval(statement, args, schema))
         except _NOT_THERE as error:
             await self._refuse_missing(schema, error)
             raise
@@ -111,7 +148,7 @@ class SchemaIsolation(OneEngine):
             if not is_cut(error):
                 raise
             # A read is tried again, once; a write never (SECURITY.md, connections).
-            return cast("str | None", await self._reads.fetchval(statement, args))
+            return cast("str | None", await self._reads.fetchval(statement, args, schema))
 
     async def read_in(
         self, connection: AsyncConnection, tenant_id: str, query: CompiledQuery
@@ -141,17 +178,20 @@ class SchemaIsolation(OneEngine):
             return [dict(row) for row in result.mappings()]
 
     async def _look_into(self, connection: AsyncConnection, schema: str) -> None:
+        if not await _usable(connection, schema):
+            raise TenantUnavailable(hint=f"the application role may use no schema {schema}")
         path = "SELECT set_config('search_path', $1, true)"
         await connection.exec_driver_sql(path, (quoted(schema) + self._after,))
-        found = await connection.exec_driver_sql("SELECT current_schema()::text")
-        if found.scalar_one() != schema:
-            raise TenantUnavailable(hint=f"the application role may use no schema {schema}")
 
     async def _refuse_missing(self, schema: str, error: Exception) -> None:
         async with self.connected() as connection:
-            found = await connection.exec_driver_sql(_EXISTS, (quoted(schema),))
-            if not found.scalar_one():
+            if not await _usable(connection, schema):
                 raise TenantUnavailable(hint=f"there is no schema {schema}") from error
+
+
+async def _usable(connection: AsyncConnection, schema: str) -> bool:
+    found = await connection.exec_driver_sql(f"SELECT {_USABLE.format('$1')}", (quoted(schema),))
+    return found.scalar_one()
 
 
 def _mark_schema(

@@ -26,6 +26,7 @@ __all__ = [
     "WHALE",
     "Size",
     "Tenant",
+    "load_tenants",
     "prepare",
     "remove_written",
     "tenants",
@@ -161,7 +162,13 @@ def _mark() -> str:
 
 
 async def _load(connection: asyncpg.Connection, plan: str) -> None:
-    of_plan = tenants(plan)
+    await load_tenants(connection, tenants(plan), plan)
+
+
+async def load_tenants(
+    connection: asyncpg.Connection, of_plan: list[Tenant], plan: str = "many"
+) -> None:
+    """Load all rows of these tenants into the blog's tables."""
     await connection.copy_records_to_table(
         "tenants",
         schema_name="fraiseql",

@@ -23,6 +23,7 @@ __all__ = ["app"]
 
 CONFIG = load_config(Path(__file__).with_name("fraiseql.toml")).override(
     database={"pool_size": int(os.environ["POOL_SIZE"])},
+    multitenancy={"strategy": os.environ.get("STRATEGY", "row"), "id_type": "uuid"},
     graphql={
         "fast_lane": os.environ["CONTESTANT"] == "fast",
         "server_timing": "SERVER_TIMING" in os.environ,

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from fraiseql_strawberry.errors import TenantBusy
-from fraiseql_strawberry.isolation import affinity
+from fraiseql_strawberry.isolation import affinity, slotted
 from fraiseql_strawberry.isolation.affinity import AffinityPool, slots_of
 from fraiseql_strawberry.isolation.slotted import SlottedReads
 
@@ -47,13 +47,14 @@ async def spread(reads: SlottedReads, schemas: list[str], times: int) -> dict[st
     return found
 
 
-async def test_a_schema_is_served_by_two_connections_at_the_most(engine: AsyncEngine) -> None:
-    reads = SlottedReads(engine, timeout=5)
+async def test_a_schema_is_served_by_two_connections_at_the_most(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slotted, "_PATIENCE", 60)  # this machine may be slow
+    reads = SlottedReads(engine, timeout=30)
     found = await spread(reads, [f"s{n}" for n in range(40)], 2000)
-    everyone = set().union(*found.values())
-    assert len(everyone) == POOL  # and all of them have work
-    few = sum(len(pids) <= 2 for pids in found.values())
-    assert few >= 36  # now and then a read loses its patience
+    assert len(set().union(*found.values())) == POOL  # all of them have work
+    assert max(map(len, found.values())) == 2
 
 
 async def test_a_connection_made_for_nobody_is_given_a_slot(engine: AsyncEngine) -> None:

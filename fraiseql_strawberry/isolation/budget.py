@@ -120,10 +120,12 @@ class ConnectionBudget:
         """Whether `member` should close a connection for others rather than use it again.
 
         A tenant goes on with its own connections for a moment first: closing one and making
-        another costs more than many reads do.
+        another costs more than many reads do. Either way, its next turn comes after the others'.
         """
         if not self._hungry:
             return False
+        if member in self._hungry:
+            self._hungry.move_to_end(member)
         owed = sum(other.wants for other in self._hungry if other is not member and other.overdue)
         return owed > self._reclaiming
 

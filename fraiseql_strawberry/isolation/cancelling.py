@@ -30,7 +30,7 @@ class CancellingConnection(asyncpg.Connection):
         waiter.add_done_callback(lambda _: loop.call_soon(self.turns.release))
         alarm = loop.call_later(_SECONDS, self._cancel_failed, waiter)
         try:
-            await super()._cancel(waiter, *more)  # pyright: ignore
+            await super()._cancel(waiter, *more)  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]
         finally:
             alarm.cancel()
 

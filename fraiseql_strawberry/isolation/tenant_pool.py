@@ -12,6 +12,7 @@ import contextvars
 import logging
 import time
 from collections import deque
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import AsyncAdaptedQueuePool
@@ -310,7 +311,9 @@ class TenantPool(AsyncAdaptedQueuePool):
         except Exception as error:  # noqa: BLE001 - asyncpg has dropped the socket all the same
             _log.debug("a tenant's connection was not closed in good order: %r", error)
         finally:
-            self._closed(reclaimed=reclaimed)
+            # After the permit is given back, which asyncpg has put in the loop's queue: else
+            # another connection would be closed in vain.
+            asyncio.get_running_loop().call_soon(partial(self._closed, reclaimed=reclaimed))
 
     def _closed(self, *, reclaimed: bool) -> None:
         self._used -= 1

@@ -11,10 +11,11 @@ from importlib.resources import files
 from typing import Any
 
 from ..errors import SchemaError
-from .source import Source
+from .source import JsonObject, Origin, Source
 
 __all__ = [
     "CATALOG_SQL",
+    "OBJECT_COLUMN",
     "Catalog",
     "Column",
     "ColumnType",
@@ -26,6 +27,8 @@ __all__ = [
 CATALOG_SQL = files("fraiseql_strawberry.sql").joinpath("catalog.sql").read_text("utf-8")
 """Reads the catalog; its one argument is `source_names(…)`."""
 
+OBJECT_COLUMN = "d"
+"""The column in which a statement has a JSON object that it reads keys of."""
 
 _NAME = re.compile(r'(?:"((?:[^"]|"")+)"\.)?"((?:[^"]|"")+)"')
 
@@ -85,16 +88,27 @@ class SourceColumns:
     Args:
         columns: As the catalog has them.
         schema: Where the source was found; None when it is the current schema.
+        document: The `data jsonb` of `id + data` sources, whose keys stand for missing columns.
     """
 
     columns: Mapping[str, Column]
     schema: str | None = None
+    document: str | None = None
 
-    @property
-    def document(self) -> str | None:
-        """The `data jsonb` of `id + data` sources, whose keys stand for missing columns."""
-        data = self.columns.get("data")
-        return "data" if data and data.type.name == "jsonb" and not data.type.array else None
+    @classmethod
+    def of(cls, columns: Mapping[str, Column], schema: str | None) -> SourceColumns:
+        """Find out whether there is a `data jsonb` among the columns."""
+        data = columns.get("data")
+        jsonb = data is not None and data.type == _JSONB
+        return cls(columns, schema, "data" if jsonb else None)
+
+    def holds(self, name: str) -> bool:
+        """Whether something of that name can be read."""
+        return self.document is not None or name in self.columns
+
+
+_JSONB = ColumnType("jsonb")
+_KEYS_ONLY = SourceColumns({}, document=OBJECT_COLUMN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +137,8 @@ class Catalog:
             schemas[row["source"]] = row["source_schema"]
         digest = hashlib.sha256(repr((found, schemas)).encode()).hexdigest()
         sources = {
-            _source(name): SourceColumns(columns, schemas[name]) for name, columns in found.items()
+            _source(name): SourceColumns.of(columns, schemas[name])
+            for name, columns in found.items()
         }
         return cls(sources, digest)
 
@@ -137,12 +152,14 @@ class Catalog:
             return source
         return Source(source.name, found.schema)
 
-    def columns_of(self, source: Source) -> SourceColumns:
-        """The columns of a source.
+    def columns_of(self, source: Origin) -> SourceColumns:
+        """The columns of a source; a JSON object has keys only.
 
         Raises:
             SchemaError: When the database has no such source, naming the nearest that it has.
         """
+        if isinstance(source, JsonObject):
+            return _KEYS_ONLY
         columns = self.sources.get(source)
         if columns is None:
             near = get_close_matches(source.name, [known.name for known in self.sources], 1)

@@ -15,6 +15,7 @@ from .source import Source
 __all__ = [
     "ColumnRef",
     "Constant",
+    "Document",
     "Field",
     "Filter",
     "Join",
@@ -145,7 +146,28 @@ class Nested:
     join: Join | None = None
 
 
-Field = Value | Constant | Nested
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An object, or a list of objects, inside of a row's JSON, under a response key.
+
+    Args:
+        key: The response key.
+        column: Where it is: a column of JSON, or a key of a document.
+        fields: What is read of each object, from its column `catalog.OBJECT_COLUMN`.
+        many: Whether it is a list.
+        nullable: Whether it may be null; what is no object, or no list, is null.
+        item_nullable: Whether the items of a list may be null.
+    """
+
+    key: str
+    column: ColumnRef
+    fields: tuple[Field, ...]
+    many: bool
+    nullable: bool
+    item_nullable: bool = False
+
+
+Field = Value | Constant | Nested | Document
 
 
 @dataclass(frozen=True, slots=True)

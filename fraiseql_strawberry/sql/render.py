@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .catalog import ColumnType, quoted
+from .catalog import OBJECT_COLUMN, ColumnType, quoted
 from .parameters import AS_TEXT
 from .plan import (
     ColumnRef,
     Constant,
+    Document,
     Field,
     Filter,
     Join,
@@ -32,6 +33,8 @@ __all__ = ["MAX_KEY", "Rendered", "render"]
 
 MAX_KEY = 63
 """Bytes of a column alias, and so of a response key (NAMEDATALEN - 1)."""
+
+_JSONB = ColumnType("jsonb")
 
 # Where the schema of an unqualified source goes; no SQL of ours holds this character otherwise.
 _SCHEMA = "\x00"
@@ -113,11 +116,32 @@ class _Writer:
                 value = literal(field.text)
             case Nested():
                 value = self._nested(field, alias)
+            case Document():
+                value = self._document(field, alias)
         return f"{value} AS {quoted(field.key)}"
 
     def _nested(self, field: Nested, parent: str) -> str:
         rows = self._select(field.select, field.join, parent)
         return f"ARRAY({rows})" if field.many else f"({rows})"
+
+    def _document(self, field: Document, parent: str) -> str:
+        json = _column(field.column, parent)
+        if field.column.type != _JSONB:
+            json = f"to_jsonb({json})"
+        alias, row = self._alias(), self._alias()
+        columns = ", ".join(self._field(below, alias) for below in field.fields)
+        column = quoted(OBJECT_COLUMN)
+        is_object = f"jsonb_typeof({alias}.{column}) = 'object'"
+        if field.many:
+            items = (
+                f"SELECT (SELECT {row} FROM (SELECT {columns} WHERE {is_object}) AS {row}) "
+                f"FROM jsonb_array_elements({json}) AS {alias}({column})"
+            )
+            return f"CASE WHEN jsonb_typeof({json}) = 'array' THEN ARRAY({items}) END"
+        # OFFSET 0 keeps PostgreSQL from writing the expression out once per key, which takes the
+        # whole document apart each time: 3.5 against 7.7 µs a row where it is compressed.
+        origin = f"(SELECT {json} AS {column} OFFSET 0) AS {alias}"
+        return f"(SELECT {row} FROM (SELECT {columns} FROM {origin} WHERE {is_object}) AS {row})"
 
     def _select(self, select: Select, join: Join | None, parent: str) -> str:
         alias, row = self._alias(), self._alias()

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["OrderKey", "Relation", "Source", "SourceQuery", "Through", "parse_order_by"]
+__all__ = [
+    "JsonObject",
+    "OrderKey",
+    "Origin",
+    "Relation",
+    "Source",
+    "SourceQuery",
+    "Through",
+    "parse_order_by",
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,6 +31,24 @@ class Source:
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class JsonObject:
+    """An object inside of a row's JSON, whose keys stand for columns.
+
+    Args:
+        place: The field it is the value of, for errors: "Post.author".
+    """
+
+    place: str
+
+    def __str__(self) -> str:
+        return f"the JSON of {self.place}"
+
+
+Origin = Source | JsonObject
+"""Where the columns of a type come from."""
 
 
 @dataclass(frozen=True, slots=True)

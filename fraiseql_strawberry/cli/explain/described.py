@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...sql.plan import ColumnRef, Constant, Field, Join, Nested, Parameter, Plan, Select, Value
+from ...sql.catalog import OBJECT_COLUMN
+from ...sql.plan import (
+    ColumnRef,
+    Constant,
+    Document,
+    Field,
+    Join,
+    Nested,
+    Parameter,
+    Plan,
+    Select,
+    Value,
+)
 
 __all__ = ["describe", "parameters", "slots"]
 
@@ -45,25 +57,35 @@ def _described(field: Field, keys: bool) -> dict[str, Any]:
         return {"key": field.key, "constant": field.text}
     if isinstance(field, Value):
         return {"key": field.key, "column": _column(field.column)}
-    select = field.select
-    found: dict[str, Any] = {
-        "key": field.key if keys else None,
-        "source": str(select.source),
-        "rows": "many" if field.many else "one",
-        "where": [*_joined(field.join), *(_filters(select))],
-        "order_by": [_column(o.column) + (" desc" if o.descending else "") for o in select.order],
-        "limit": _bound(select.limit),
-        "offset": _bound(select.offset),
-        "columns": _columns(select, keys),
-        "below": [_described(one, keys) for one in select.fields if isinstance(one, Nested)],
+    below = _fields_of(field)
+    found: dict[str, Any] = {"key": field.key if keys else None}
+    if isinstance(field, Document):
+        found |= {"document": _column(field.column), "rows": "many" if field.many else "one"}
+    else:
+        select = field.select
+        found |= {
+            "source": str(select.source),
+            "rows": "many" if field.many else "one",
+            "where": [*_joined(field.join), *(_filters(select))],
+            "order_by": [f"{_column(o.column)}{' desc' * o.descending}" for o in select.order],
+            "limit": _bound(select.limit),
+            "offset": _bound(select.offset),
+        }
+    found |= {
+        "columns": _columns(below, keys),
+        "below": [_described(one, keys) for one in below if isinstance(one, (Nested, Document))],
     }
     return {name: value for name, value in found.items() if value not in (None, [])}
 
 
-def _columns(select: Select, keys: bool) -> list[str]:
+def _fields_of(field: Nested | Document) -> tuple[Field, ...]:
+    return field.select.fields if isinstance(field, Nested) else field.fields
+
+
+def _columns(fields: tuple[Field, ...], keys: bool) -> list[str]:
     """What is read of each row, as `column`, or `key: column` where the two differ."""
     shown: list[str] = []
-    for field in select.fields:
+    for field in fields:
         if isinstance(field, Constant):
             shown.append(f"{field.key}: {field.text!r}")
         elif isinstance(field, Value):
@@ -96,7 +118,8 @@ def _filters(select: Select) -> Iterator[str]:
 
 
 def _column(ref: ColumnRef) -> str:
-    return ref.name if ref.document is None else f"{ref.document}.{ref.name}"
+    own = ref.document in (None, OBJECT_COLUMN)
+    return ref.name if own else f"{ref.document}.{ref.name}"
 
 
 def _bound(value: Parameter | int | None) -> str | int | None:
@@ -104,12 +127,14 @@ def _bound(value: Parameter | int | None) -> str | int | None:
 
 
 def _parameters(field: Field) -> Iterator[Parameter]:
-    if not isinstance(field, Nested):
+    if not isinstance(field, (Nested, Document)):
         return
-    select = field.select
-    yield from (filter_.parameter for filter_ in select.filters)
-    yield from (value for value in (select.limit, select.offset) if isinstance(value, Parameter))
-    for below in select.fields:
+    if isinstance(field, Nested):
+        select = field.select
+        yield from (filter_.parameter for filter_ in select.filters)
+        bounds = (select.limit, select.offset)
+        yield from (value for value in bounds if isinstance(value, Parameter))
+    for below in _fields_of(field):
         yield from _parameters(below)
 
 

@@ -44,6 +44,11 @@ def plan_tree(label: str, roots: list[dict[str, Any]]) -> Tree:
 
 def _add_rows(tree: Tree, node: dict[str, Any]) -> None:
     key = f"{node['key']}: " if "key" in node else ""
+    if "document" in node:
+        what = "objects of" if node["rows"] == "many" else "the object"
+        text = Text.assemble((key, "bold"), f"{what} ", (node["document"], "cyan"))
+        _add_below(tree.add(text), node)
+        return
     if "source" not in node:
         tree.add(Text(f"{key}{node.get('constant', node.get('column'))!r}"))
         return
@@ -56,7 +61,10 @@ def _add_rows(tree: Tree, node: dict[str, Any]) -> None:
     for word in ("limit", "offset"):
         if word in node:
             text.append(f", {word} {node[word]}")
-    branch = tree.add(text)
+    _add_below(tree.add(text), node)
+
+
+def _add_below(branch: Tree, node: dict[str, Any]) -> None:
     if "columns" in node:
         branch.add(Text(", ".join(node["columns"]), style="dim"))
     for below in node.get("below", ()):

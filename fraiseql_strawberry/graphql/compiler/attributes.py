@@ -12,17 +12,19 @@ from graphql import FieldNode
 
 from ...sql.catalog import Catalog
 from ...sql.parameters import parameter_type
-from ...sql.plan import ColumnRef, Field, Nested, Parameter, Value
-from ...sql.source import Source
+from ...sql.plan import ColumnRef, Document, Field, Nested, Parameter, Value
+from ...sql.scalars import Scalar
+from ...sql.source import JsonObject, Origin
 from ..relation import Prefetched
 from .arguments import Known
 from .builder import Builder, Expanded
-from .columns import leaf_ref
-from .fields import Leaf, Opaque, Related, without_obstacle
+from .columns import document_ref, leaf_ref
+from .fields import Embedded, Leaf, Opaque, Related, without_obstacle
 from .hydrate import RowHydrator, parser
 from .index import ObjectIndex
 from .selection import collect, subselections
 from .statement import Cost
+from .unread import unread_objects
 
 __all__ = ["AttributeBuilder"]
 
@@ -30,10 +32,73 @@ __all__ = ["AttributeBuilder"]
 class AttributeBuilder(Builder):
     """Reads attributes under keys of its own: what is selected, or all where code may look."""
 
-    def expand(self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]) -> Expanded:
-        """Attributes and relations, and what makes an instance of them."""
+    def expand(self, object_: ObjectIndex, source: Origin, nodes: Sequence[FieldNode]) -> Expanded:
+        """Attributes, objects and relations, and what makes an instance of them."""
+        return self._expand(object_, source, [nodes], everything=False, path=(object_.name,))
+
+    def all(self, object_: ObjectIndex, source: Origin) -> Expanded:
+        """Everything that rows of a source can fill, and no relation."""
+        return self._expand(object_, source, [], everything=True, path=(object_.name,))
+
+    def key_parameter(self, ref: ColumnRef) -> Parameter:
+        """The array of one key column, bound for each batch."""
+        slot = self.slots.add(Known(None), lambda value: value, ref.name)
+        return Parameter(slot, parameter_type(ref.type), array=True)
+
+    def _expand(
+        self,
+        object_: ObjectIndex,
+        source: Origin,
+        groups: Sequence[Sequence[FieldNode]],
+        *,
+        everything: bool,
+        path: tuple[str, ...],
+    ) -> Expanded:
+        """Read a row or an object.
+
+        Args:
+            object_: Its type.
+            source: Where it is.
+            groups: The nodes of each response key that it has in the response.
+            everything: Whether code of the user's may look at it.
+            path: The types that it is inside of since the last that was selected, itself the last.
+        """
         row = _Row(object_, source, self.catalog)
-        grouped = collect(
+        row.everything = everything or hasattr(object_.cls, "__post_init__")
+        for nodes in groups:
+            for key, below in self._collected(object_, nodes).items():
+                self._read(row, key, below)
+        if row.everything:
+            row.read_all()
+        for name, embedded in object_.embedded.items():
+            if name in row.selected:
+                self._embed(row, embedded, path)
+        return Expanded(tuple(row.fields), tuple(row.costs), row.hydrator())
+
+    def _read(self, row: _Row, key: str, nodes: list[FieldNode]) -> None:
+        """Read what one response key asks for; objects wait until all keys have been seen."""
+        field = row.object.fields.get(nodes[0].name.value)
+        behind = without_obstacle(field)
+        if isinstance(behind, Embedded):
+            row.select(behind, nodes)
+        match field:
+            case Leaf():
+                row.read(field.python_name)
+            case Related():
+                nested, cost, hydrator = self.related(
+                    row.key(), row.object, row.source, field, nodes
+                )
+                row.prefetched(nested, (tuple(nodes), key), hydrator)
+                row.costs.append(cost)
+            case Opaque():
+                row.everything = True
+            case _:
+                pass  # __typename
+
+    def _collected(
+        self, object_: ObjectIndex, nodes: Sequence[FieldNode]
+    ) -> dict[str, list[FieldNode]]:
+        return collect(
             self.index.schema,
             object_.type,
             subselections(nodes),
@@ -41,59 +106,57 @@ class AttributeBuilder(Builder):
             self.values,
             strict=False,
         )
-        if hasattr(object_.cls, "__post_init__"):
-            row.read_all()
-        costs: list[Cost] = []
-        for key, below in grouped.items():
-            field = object_.fields.get(below[0].name.value)
-            match field:
-                case Leaf():
-                    row.read(field.python_name)
-                case Related():
-                    nested, cost, hydrator = self.related(row.key(), object_, source, field, below)
-                    row.prefetched(nested, (tuple(below), key), hydrator)
-                    costs.append(cost)
-                case Opaque():
-                    row.read_all()
-                case _:
-                    continue  # __typename
-        return Expanded(tuple(row.fields), tuple(costs), row.hydrator())
 
-    def all(self, object_: ObjectIndex, source: Source) -> Expanded:
-        """Everything that rows of a source can fill, and no relation."""
-        row = _Row(object_, source, self.catalog)
-        row.read_all()
-        return Expanded(tuple(row.fields), (), row.hydrator())
-
-    def key_parameter(self, ref: ColumnRef) -> Parameter:
-        """The array of one key column, bound for each batch."""
-        slot = self.slots.add(Known(None), lambda value: value, ref.name)
-        return Parameter(slot, parameter_type(ref.type), array=True)
+    def _embed(self, row: _Row, field: Embedded, path: tuple[str, ...]) -> None:
+        """Read an object of JSON: as it was selected, and whole where code may look."""
+        groups = row.selected[field.python_name]
+        if groups:
+            path = ()
+        elif field.target in path:
+            row.skip(field)  # a type inside of itself would never end
+            return
+        target = self.index.object(field.target)
+        source = JsonObject(f"{row.object.name}.{field.python_name}")
+        below = self._expand(
+            target, source, groups, everything=row.everything, path=(*path, target.name)
+        )
+        document, cost = self.document(row.key(), row.object, row.source, field, below)
+        row.embed(document, field.python_name, below.hydrate)
+        row.costs.append(cost)
 
 
 class _Row:
     """Collects what is read of a row, and into which attributes."""
 
-    def __init__(self, object_: ObjectIndex, source: Source, catalog: Catalog) -> None:
+    def __init__(self, object_: ObjectIndex, source: Origin, catalog: Catalog) -> None:
         self.fields: list[Field] = []
-        self._object = object_
-        self._source = source
+        self.object = object_
+        self.source = source
+        self.everything = False
+        self.selected: dict[str, list[list[FieldNode]]] = {}
+        self.costs: list[Cost] = []
         self._catalog = catalog
         self._columns: dict[str, tuple[str, str, Any]] = {}
         self._related: list[tuple[str, Prefetched, RowHydrator, bool]] = []
+        self._embedded: list[tuple[str, str, RowHydrator, bool]] = []
 
     def key(self) -> str:
         """A key that the row does not have yet."""
         return f"c{len(self.fields)}"
 
+    def select(self, field: Embedded, nodes: list[FieldNode]) -> None:
+        """Remember a response key of an object; one that comes from nowhere keeps its default."""
+        if field.required or self._catalog.columns_of(self.source).holds(field.python_name):
+            self.selected.setdefault(field.python_name, []).append(nodes)
+
     def read(self, attribute: str) -> None:
         """Read an attribute from its column."""
         if attribute in self._columns:
             return
-        declared = self._object.attributes.get(attribute)
-        user = f"{self._object.name}.{attribute}"
+        declared = self.object.attributes.get(attribute)
+        user = f"{self.object.name}.{attribute}"
         ref, scalar = leaf_ref(
-            self._catalog, self._source, attribute, declared.scalar if declared else None, user
+            self._catalog, self.source, attribute, declared.scalar if declared else None, user
         )
         key = self.key()
         self.fields.append(Value(key, ref, scalar, nullable=True))
@@ -102,21 +165,43 @@ class _Row:
 
     def read_all(self) -> None:
         """Read every attribute, and what relations start from: code of the user's may look."""
-        own = self._catalog.columns_of(self._source).columns
-        for name, attribute in self._object.attributes.items():
+        own = self._catalog.columns_of(self.source).columns
+        for name, attribute in self.object.attributes.items():
             if attribute.required or name in own:
                 self.read(name)
-        for field in self._object.fields.values():
+        for field in self.object.fields.values():
             behind = without_obstacle(field)
             if isinstance(behind, Related):
                 for name in behind.relation.local:
                     self.read(name)
+        for name, embedded in self.object.embedded.items():
+            if embedded.required or name in own:
+                self.selected.setdefault(name, [])
 
     def prefetched(self, nested: Nested, at: Prefetched, hydrator: RowHydrator) -> None:
         """Keep a relation that is read with the row."""
         self.fields.append(nested)
         self._related.append((nested.key, at, hydrator, nested.many))
 
+    def embed(self, document: Document, attribute: str, hydrator: RowHydrator) -> None:
+        """Keep an object of the row's JSON, or a list of them."""
+        self.fields.append(document)
+        self._embedded.append((document.key, attribute, hydrator, document.many))
+
+    def skip(self, field: Embedded) -> None:
+        """Leave an object unread: nobody selected it, and its type is inside of itself."""
+        user = f"{self.object.name}.{field.python_name}"
+        ref = document_ref(self._catalog, self.source, field.python_name, user)
+        key = self.key()
+        self.fields.append(Value(key, ref, Scalar("json"), nullable=True))
+        parse = unread_objects(user, many=field.many)
+        self._columns[field.python_name] = (key, field.python_name, parse)
+
     def hydrator(self) -> RowHydrator:
         """What makes instances of such rows."""
-        return RowHydrator(self._object.cls, tuple(self._columns.values()), tuple(self._related))
+        return RowHydrator(
+            self.object.cls,
+            tuple(self._columns.values()),
+            tuple(self._related),
+            tuple(self._embedded),
+        )

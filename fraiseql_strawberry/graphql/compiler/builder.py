@@ -15,13 +15,13 @@ from graphql import FieldNode, GraphQLList
 
 from ...sql.catalog import Catalog, ColumnType
 from ...sql.parameters import converter, parameter_type
-from ...sql.plan import ColumnRef, Field, Filter, Nested, Order, Parameter, Select
+from ...sql.plan import ColumnRef, Document, Field, Filter, Nested, Order, Parameter, Select
 from ...sql.scalars import Scalar, members_stored
-from ...sql.source import OrderKey, Source, SourceQuery, parse_order_by
+from ...sql.source import OrderKey, Origin, Source, SourceQuery, parse_order_by
 from .arguments import ArgumentValue, Computed, Given, Known, Values, read_arguments
-from .columns import column_ref
+from .columns import column_ref, document_ref
 from .core import argument_type, nullable_type
-from .fields import Argument, Related, Root
+from .fields import Argument, Embedded, Related, Root
 from .index import ObjectIndex, SchemaIndex
 from .joins import join_of
 from .python_scalars import scalar_of_annotation
@@ -77,8 +77,8 @@ class Builder(ABC):
         self._lifted = lifted
 
     @abstractmethod
-    def expand(self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]) -> Expanded:
-        """What is read of each row of a source."""
+    def expand(self, object_: ObjectIndex, source: Origin, nodes: Sequence[FieldNode]) -> Expanded:
+        """What is read of each row of a source, or of each JSON object."""
 
     def root(self, key: str, root: Root, nodes: Sequence[FieldNode]) -> tuple[Nested, Cost, Any]:
         """A root field."""
@@ -105,7 +105,7 @@ class Builder(ABC):
         self,
         key: str,
         parent: ObjectIndex,
-        source: Source | None,
+        source: Origin | None,
         field: Related,
         nodes: Sequence[FieldNode],
     ) -> tuple[Nested, Cost, Any]:
@@ -122,6 +122,16 @@ class Builder(ABC):
         select = Select(self.catalog.located(remote), below.fields, (), order, limit, offset)
         cost = Cost(cost.limit, cost.slot, below.costs)
         return Nested(key, select, field.many, field.nullable, join), cost, below.hydrate
+
+    def document(
+        self, key: str, parent: ObjectIndex, source: Origin, field: Embedded, below: Expanded
+    ) -> tuple[Document, Cost]:
+        """An object, or a list of them, inside of a row's JSON."""
+        user = f"{parent.name}.{field.python_name}"
+        ref = document_ref(self.catalog, source, field.python_name, user)
+        document = Document(key, ref, below.fields, field.many, field.nullable, field.item_nullable)
+        # However long, it is the data of one row.
+        return document, Cost(1, None, below.costs)
 
     def source_of(self, object_: ObjectIndex) -> Source:
         """The source of a related type."""

@@ -15,6 +15,7 @@ __all__ = [
     "Argument",
     "Arguments",
     "Attribute",
+    "Embedded",
     "FieldIndex",
     "Leaf",
     "Opaque",
@@ -51,6 +52,27 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedded:
+    """A field whose value is an object, or a list of them, inside of the row's JSON.
+
+    Args:
+        python_name: The attribute, and the column or the key.
+        target: The GraphQL name of the object's type.
+        many: Whether it is a list.
+        nullable: Whether it may be null.
+        item_nullable: Whether the items of a list may be null.
+        required: Whether the class has no default for it.
+    """
+
+    python_name: str
+    target: str
+    many: bool
+    nullable: bool
+    item_nullable: bool
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Related:
     """A field whose value is rows of another source."""
 
@@ -82,10 +104,10 @@ class Opaque:
     """
 
     reason: str
-    behind: Leaf | Related | Root | None = None
+    behind: Leaf | Embedded | Related | Root | None = None
 
 
-FieldIndex = Leaf | Related | Root | Opaque
+FieldIndex = Leaf | Embedded | Related | Root | Opaque
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,20 +77,23 @@ class RowHydrator:
         columns: (key of the row, attribute, parser) of each column read.
         related: (key of the row, where it was asked for, hydrator, whether a list) of each
             relation read.
+        embedded: (key of the row, attribute, hydrator, whether a list) of each object of JSON.
     """
 
-    __slots__ = ("_cls", "_columns", "_factories", "_post_init", "_related")
+    __slots__ = ("_cls", "_columns", "_embedded", "_factories", "_post_init", "_related")
 
     def __init__(
         self,
         cls: type[Any],
         columns: tuple[tuple[str, str, Parse | None], ...],
-        related: tuple[tuple[str, Prefetched, RowHydrator, bool], ...],
+        related: tuple[tuple[str, Prefetched, RowHydrator, bool], ...] = (),
+        embedded: tuple[tuple[str, str, RowHydrator, bool], ...] = (),
     ) -> None:
         self._cls = cls
         self._columns = columns
         self._related = related
-        read = {attribute for _, attribute, _ in columns}
+        self._embedded = embedded
+        read = {attribute for _, attribute, *_ in (*columns, *embedded)}
         self._factories = tuple(
             (field.name, field.default_factory)
             for field in dataclasses.fields(cls)
@@ -107,6 +110,11 @@ class RowHydrator:
         for key, attribute, parse in self._columns:
             value = row[key]
             attributes[attribute] = value if value is None or parse is None else parse(value)
+        for key, attribute, hydrator, many in self._embedded:
+            value = row[key]
+            if value is not None:
+                value = hydrator.many(value) if many else hydrator.one(value)
+            attributes[attribute] = value
         for attribute, factory in self._factories:
             attributes[attribute] = factory()
         if self._related:
@@ -118,6 +126,6 @@ class RowHydrator:
             self._post_init(instance)
         return instance
 
-    def many(self, rows: list[dict[str, Any]]) -> list[Any]:
+    def many(self, rows: list[dict[str, Any] | None]) -> list[Any]:
         """The instances of several rows."""
         return [self.one(row) for row in rows]

@@ -31,7 +31,18 @@ from ..definition import OPERATION, Operation
 from ..relation import RelationField
 from ..scalars import scalar_kind
 from .core import nullable_type
-from .fields import Argument, Arguments, Attribute, FieldIndex, Leaf, Opaque, Related, Root
+from .fields import (
+    Argument,
+    Arguments,
+    Attribute,
+    Embedded,
+    FieldIndex,
+    Leaf,
+    Opaque,
+    Related,
+    Root,
+    without_obstacle,
+)
 from .python_scalars import enum_of_annotation, scalar_of_annotation
 
 __all__ = ["SOURCE", "ObjectIndex", "SchemaIndex"]
@@ -86,13 +97,18 @@ class ObjectIndex:
             else:
                 continue
             if get_object_definition(_innermost(annotation)) is None:
-                declares: Any = plain
-                defaults = (declares.default, declares.default_factory)
-                required = all(default is dataclasses.MISSING for default in defaults)
                 found[plain.name] = Attribute(
-                    scalar_of_annotation(annotation), required, enum_of_annotation(annotation)
+                    scalar_of_annotation(annotation),
+                    _required(plain),
+                    enum_of_annotation(annotation),
                 )
         return found
+
+    @cached_property
+    def embedded(self) -> Mapping[str, Embedded]:
+        """The attributes that are objects inside of a row's JSON, by their Python names."""
+        fields = map(without_obstacle, self.fields.values())
+        return {field.python_name: field for field in fields if isinstance(field, Embedded)}
 
     def scalar_of(self, column: str) -> Scalar | None:
         """The scalar of the attribute that a column fills, if one does."""
@@ -106,7 +122,7 @@ class ObjectIndex:
             return Opaque(f"{self.name}.{name} {reason}", behind)
         return behind
 
-    def _behind(self, field: GraphQLField) -> Leaf | Related | Root | None:
+    def _behind(self, field: GraphQLField) -> Leaf | Embedded | Related | Root | None:
         declared = field.extensions.get(_DEFINITION)
         if not isinstance(declared, StrawberryField):
             return None
@@ -121,10 +137,14 @@ class ObjectIndex:
             if not rows:
                 return None
             return Related(declared.relation, type_.name, depth == 1, nullable, _arguments(field))
-        if isinstance(type_, (GraphQLScalarType, GraphQLEnumType)) and not _resolver(declared):
-            return Leaf(
-                declared.python_name, self._index.scalar(type_, depth, item_nullable), nullable
-            )
+        if _resolver(declared):
+            return None
+        name = declared.python_name
+        if isinstance(type_, (GraphQLScalarType, GraphQLEnumType)):
+            return Leaf(name, self._index.scalar(type_, depth, item_nullable), nullable)
+        if rows:
+            required = _required(declared)
+            return Embedded(name, type_.name, depth == 1, nullable, item_nullable, required)
         return None
 
     def _obstacle(self, name: str, field: Any, behind: FieldIndex | None) -> str | None:
@@ -140,14 +160,15 @@ class ObjectIndex:
                 return None  # scopes are the caller's to check: they belong to the request
             case Related():
                 return None if type(field) is RelationField else "has a resolver"
-            case Leaf():
+            case Leaf() | Embedded():
                 if type(field) is not StrawberryField:
                     return "has a resolver"
                 if not self._index.default_resolver_is_getattr:
                     return "goes through a default resolver of the schema's own"
-                return None if behind.scalar else "is a scalar of the application's own"
+                known = isinstance(behind, Embedded) or behind.scalar
+                return None if known else "is a scalar of the application's own"
             case _:
-                return "has a resolver" if _resolver(field) else "is an object without a relation"
+                return "has a resolver" if _resolver(field) else "is neither a column nor an object"
 
 
 class SchemaIndex:
@@ -221,6 +242,11 @@ class SchemaIndex:
 
 def _resolver(field: StrawberryField) -> Any:
     return cast(Any, field).base_resolver
+
+
+def _required(field: Any) -> bool:
+    """Whether a field of a dataclass has no default."""
+    return all(d is dataclasses.MISSING for d in (field.default, field.default_factory))
 
 
 def _unwrapped(type_: Any) -> tuple[Any, bool, int, bool]:

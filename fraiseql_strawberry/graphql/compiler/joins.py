@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...sql.catalog import Catalog
 from ...sql.plan import ColumnRef, Join, Link
-from ...sql.source import Relation, Source
+from ...sql.source import Origin, Relation, Source
 from .columns import column_ref
 from .index import ObjectIndex
 
@@ -14,7 +16,7 @@ __all__ = ["join_of"]
 def join_of(
     catalog: Catalog,
     parent: ObjectIndex,
-    source: Source | None,
+    source: Origin | None,
     object_: ObjectIndex,
     remote: Source,
     relation: Relation,
@@ -24,8 +26,8 @@ def join_of(
     Args:
         catalog: The columns.
         parent: The type that has the relation.
-        source: Where its rows come from; None joins to bare keys, in columns named for the local
-            ones, of the types they are compared with.
+        source: Where its rows come from, or the JSON object that it is; None joins to bare keys,
+            in columns named for the local ones, of the types they are compared with.
         object_: The type it leads to.
         remote: The source of that.
         relation: The relation.
@@ -36,7 +38,7 @@ def join_of(
     user = f"the relation from {parent.name} to {object_.name}"
 
     def refs(
-        of: Source, names: tuple[str, ...], type_: ObjectIndex | None
+        of: Origin, names: tuple[str, ...], type_: ObjectIndex | None
     ) -> tuple[ColumnRef, ...]:
         return tuple(
             column_ref(catalog, of, name, type_.scalar_of(name) if type_ else None, user)
@@ -54,4 +56,11 @@ def join_of(
     if source is None:
         pairs = zip(relation.local, near, strict=True)
         return Join(tuple(ColumnRef(name, ref.type) for name, ref in pairs), far, link)
-    return Join(refs(source, relation.local, parent), far, link)
+    local = (
+        # A key of a document has no type of its own: undeclared, it takes that of the other side.
+        replace(ref, type=other.type)
+        if ref.document is not None and parent.scalar_of(ref.name) is None
+        else ref
+        for ref, other in zip(refs(source, relation.local, parent), near, strict=True)
+    )
+    return Join(tuple(local), far, link)

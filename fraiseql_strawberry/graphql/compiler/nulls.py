@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from ...sql.plan import Constant, Field, Nested, Plan, Value
+from ...sql.plan import Constant, Document, Field, Nested, Plan, Value
 from ...sql.scalars import MARKER, Scalar
 
 __all__ = ["Nulls"]
@@ -49,16 +49,24 @@ class Nulls:
         return any(_wrong(field, data) for field in self._plan.roots)
 
 
+_NULL_ITEMS = ("[null", ",null")
+
+
 def _suspects(fields: Sequence[Field]) -> Iterator[str]:
     for field in fields:
         if isinstance(field, Constant):
             continue
         if not field.nullable:
             yield f'"{field.key}":null'
-        if isinstance(field, Nested):
-            yield from _suspects(field.select.fields)
-        else:
-            yield from _scalar_suspects(field.scalar)
+        match field:
+            case Nested():
+                yield from _suspects(field.select.fields)
+            case Document():
+                if field.many and not field.item_nullable:
+                    yield from _NULL_ITEMS
+                yield from _suspects(field.fields)
+            case Value():
+                yield from _scalar_suspects(field.scalar)
 
 
 def _scalar_suspects(scalar: Scalar) -> Iterator[str]:
@@ -68,8 +76,7 @@ def _scalar_suspects(scalar: Scalar) -> Iterator[str]:
         yield '"NaN"'
         yield 'Infinity"'
     if scalar.depth and not scalar.item_nullable:
-        yield "[null"
-        yield ",null"
+        yield from _NULL_ITEMS
 
 
 def _wrong(field: Field, row: Any) -> bool:
@@ -80,8 +87,15 @@ def _wrong(field: Field, row: Any) -> bool:
         return not field.nullable
     if isinstance(field, Value):
         return _wrong_scalar(field.scalar, value, field.scalar.depth)
-    rows = value if field.many else [value]
-    return any(_wrong(below, row) for row in rows for below in field.select.fields)
+    rows = cast(list[Any], value) if field.many else [value]
+    if isinstance(field, Nested):
+        return any(_wrong(below, row) for row in rows for below in field.select.fields)
+    return any(
+        not field.item_nullable
+        if row is None
+        else any(_wrong(below, row) for below in field.fields)
+        for row in rows
+    )
 
 
 def _wrong_scalar(scalar: Scalar, value: Any, depth: int) -> bool:

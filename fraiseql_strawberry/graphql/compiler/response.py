@@ -7,12 +7,12 @@ from typing import Any
 
 from graphql import FieldNode, OperationDefinitionNode
 
-from ...sql.plan import Constant, Field, Nested, Plan, Value
+from ...sql.plan import Constant, Document, Field, Nested, Plan, Value
 from ...sql.render import MAX_KEY
-from ...sql.source import Source
+from ...sql.source import JsonObject, Origin
 from .builder import Builder, Expanded
 from .columns import leaf_ref
-from .fields import Leaf, Opaque, Related, Root
+from .fields import Embedded, Leaf, Opaque, Related, Root
 from .index import ObjectIndex, SchemaIndex
 from .reason import SteppedAside
 from .selection import Fragments, collect, subselections
@@ -33,7 +33,7 @@ def require_sources(
         object_, selections = below.pop()
         for key, nodes in collect(index.schema, object_.type, selections, fragments, {}).items():
             field = _field_of(object_, key, nodes)
-            if isinstance(field, (Related, Root)):
+            if isinstance(field, (Embedded, Related, Root)):
                 below.append((index.object(field.target), subselections(nodes)))
 
 
@@ -45,7 +45,7 @@ def _query_object(index: SchemaIndex) -> ObjectIndex:
 
 def _field_of(
     object_: ObjectIndex, key: str, nodes: Sequence[FieldNode]
-) -> Leaf | Related | Root | Constant:
+) -> Leaf | Embedded | Related | Root | Constant:
     if len(key) > MAX_KEY:
         raise SteppedAside("a response key longer than PostgreSQL's names")
     name = nodes[0].name.value
@@ -83,8 +83,8 @@ class ResponseBuilder(Builder):
                     raise SteppedAside(f"{query.name}.{nodes[0].name.value} is no source")
         return Plan(_not_too_many(roots)), tuple(costs)
 
-    def expand(self, object_: ObjectIndex, source: Source, nodes: Sequence[FieldNode]) -> Expanded:
-        """Values and relations under their response keys."""
+    def expand(self, object_: ObjectIndex, source: Origin, nodes: Sequence[FieldNode]) -> Expanded:
+        """Values, objects and relations under their response keys."""
         grouped = collect(
             self.index.schema, object_.type, subselections(nodes), self.fragments, self.values
         )
@@ -101,6 +101,10 @@ class ResponseBuilder(Builder):
                         self.catalog, source, field.python_name, field.scalar, user
                     )
                     fields.append(Value(key, ref, scalar, field.nullable))
+                case Embedded():
+                    document, cost = self._embedded(key, object_, source, field, below)
+                    fields.append(document)
+                    costs.append(cost)
                 case Related():
                     nested, cost, _ = self.related(key, object_, source, field, below)
                     fields.append(nested)
@@ -108,6 +112,20 @@ class ResponseBuilder(Builder):
                 case _:
                     raise SteppedAside(f"{object_.name}.{below[0].name.value} is a root field")
         return Expanded(_not_too_many(fields), tuple(costs))
+
+    def _embedded(
+        self,
+        key: str,
+        object_: ObjectIndex,
+        source: Origin,
+        field: Embedded,
+        nodes: Sequence[FieldNode],
+    ) -> tuple[Document, Cost]:
+        name = f"{object_.name}.{field.python_name}"
+        if not field.required and not self.catalog.columns_of(source).holds(field.python_name):
+            raise SteppedAside(f"{name} is an object without a column or a relation")
+        below = self.expand(self.index.object(field.target), JsonObject(name), nodes)
+        return self.document(key, object_, source, field, below)
 
 
 def _not_too_many(fields: list[Any]) -> tuple[Any, ...]:

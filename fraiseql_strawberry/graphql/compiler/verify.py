@@ -11,9 +11,9 @@ from ...errors import SchemaError
 from ...sql.catalog import Catalog, ColumnType
 from ...sql.parameters import comparable
 from ...sql.plan import ColumnRef
-from ...sql.source import OrderKey, Source, parse_order_by
+from ...sql.source import JsonObject, OrderKey, Origin, Source, parse_order_by
 from .builder import LIST_ARGUMENTS, argument_scalar, is_list
-from .columns import column_ref, leaf_ref
+from .columns import column_ref, document_ref, leaf_ref
 from .core import argument_type, named_type
 from .fields import Argument, Leaf, Related, Root, without_obstacle
 from .index import ObjectIndex, SchemaIndex
@@ -50,10 +50,10 @@ class _Verifier:
         self._index = index
         self._catalog = catalog
         self._settings = settings
-        self._seen: set[tuple[str, Source]] = set()
+        self._seen: set[tuple[str, Origin]] = set()
 
-    def rows(self, object_: ObjectIndex, source: Source) -> None:
-        """Whether a source has what a type's attributes, fields and relations need."""
+    def rows(self, object_: ObjectIndex, source: Origin) -> None:
+        """Whether a source has what a type's attributes, objects, fields and relations need."""
         if (object_.name, source) in self._seen:
             return
         self._seen.add((object_.name, source))
@@ -61,6 +61,11 @@ class _Verifier:
         for name, attribute in object_.attributes.items():
             if attribute.required or name in columns.columns:
                 leaf_ref(self._catalog, source, name, attribute.scalar, f"{object_.name}.{name}")
+        for name, embedded in object_.embedded.items():
+            if embedded.required or columns.holds(name):
+                user = f"{object_.name}.{name}"
+                document_ref(self._catalog, source, name, user)
+                self.rows(self._index.object(embedded.target), JsonObject(user))
         for name, field in object_.fields.items():
             user = f"{object_.name}.{name}"
             behind = without_obstacle(field)
@@ -95,7 +100,7 @@ class _Verifier:
         if ref.type.array and not is_list(argument):
             raise SchemaError(f"{user} is compared with {source}.{ref.name}, an array: take a list")
 
-    def _relation(self, user: str, object_: ObjectIndex, source: Source, field: Related) -> None:
+    def _relation(self, user: str, object_: ObjectIndex, source: Origin, field: Related) -> None:
         target, relation = self._index.object(field.target), field.relation
         if target.source is None:
             raise SchemaError(

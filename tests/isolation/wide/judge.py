@@ -18,10 +18,14 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
+    GraphQLList,
     GraphQLObjectType,
     GraphQLScalarType,
     build_schema,
     execute_sync,
+    get_named_type,
+    get_nullable_type,
+    is_leaf_type,
 )
 
 from tests.isolation.wide.rows import Rows
@@ -67,6 +71,10 @@ class Judge:
             return lambda row, info, **arguments: special(row, _by_python_name(declared, arguments))
         if type_name == "Note" and python_name != "id":
             return lambda row, info: _leaf(python_name, row["data"].get(python_name))
+        if type_name in _INSIDE:
+            many = isinstance(get_nullable_type(declared.type), GraphQLList)
+            leaf = is_leaf_type(get_named_type(declared.type))
+            return lambda row, info: _inside(row, python_name, many=many, leaf=leaf)
         return lambda row, info: _leaf(python_name, row[python_name])
 
     def _query_things(self, _: Any, arguments: dict[str, Any]) -> list[Any]:
@@ -108,6 +116,22 @@ class Judge:
         limit = {"limit": arguments.pop("limit")}
         kept = [row for row in rows if _filtered([row["data"]], arguments)]
         return _page(kept, limit)
+
+    def _query_letters(self, _: Any, arguments: dict[str, Any]) -> list[Any]:
+        rows = _by_id(self._rows["tb_letter"])
+        limit = {"limit": arguments.pop("limit")}
+        return _page([row for row in rows if _filtered([row["data"]], arguments)], limit)
+
+    def _query_letter(self, _: Any, arguments: dict[str, Any]) -> Any:
+        return _one(self._rows["tb_letter"], id=str(arguments["id"]))
+
+    def _remark_person(self, row: Any, _: Any) -> Any:
+        return _one(self._rows["tb_person"], id=row["person_id"])
+
+    def _remark_things(self, row: Any, arguments: Any) -> Any:
+        wanted = row["person_id"] or "nobody"
+        things = [thing for thing in self._rows["tb_thing"] if thing["owner_id"] == wanted]
+        return _page(things, arguments, default=3)
 
     def _person_boss(self, row: Any, _: Any) -> Any:
         return _one(self._rows["tb_person"], id=row["boss_id"])
@@ -158,7 +182,21 @@ class Judge:
         return _page(_by_id(notes), arguments)
 
 
+_INSIDE = {"Letter", "Remark", "Place", "Country"}
 _BUILT_IN = {"Int", "Float", "String", "Boolean", "ID"}
+
+
+def _inside(row: Any, name: str, *, many: bool, leaf: bool) -> Any:
+    """A key of a document: what is not what it should be counts as null."""
+    data = row["data"] if name not in row and "data" in row else row
+    value = data.get(name)
+    if leaf:
+        return _leaf(name, value)
+    if not many:
+        return value if isinstance(value, dict) else None
+    if not isinstance(value, list):
+        return None
+    return [item if isinstance(item, dict) else None for item in value]
 
 
 def _by_python_name(declared: Any, arguments: dict[str, Any]) -> dict[str, Any]:

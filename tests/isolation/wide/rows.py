@@ -46,6 +46,12 @@ _ODD_STAMPS = [
     "10000-01-01T00:00:00+00:00",
 ]
 _DATES = ["2024-02-29", "0001-01-01", "9999-12-31"]
+_COUNTRY = {
+    "code": "ch",
+    "area": 41285.5,
+    "languages": ["de", "null"],
+    "capital": {"street": "Bundesplatz", "country": {"code": "ch"}},
+}
 _JSON = [{"a": None, "b": [1, 2.5, "x"]}, [], "text", 7, True, {"k": {"n": {}}}, [None, {"a": 1}]]
 
 POOLS: dict[str, list[Any]] = {
@@ -139,6 +145,7 @@ def make_rows(tenant: str) -> Rows:
         if chance.random() < 0.4
     ]
     notes = [_note(chance, n, tenant, things, dirty=dirty) for n in range(10)]
+    letters = [_letter(chance, n, tenant, people, dirty=dirty) for n in range(6)]
     if dirty:
         people[3]["name"] = None
         tags[1]["label"] = None
@@ -149,6 +156,7 @@ def make_rows(tenant: str) -> Rows:
         "tb_thing": things,
         "tb_thing_tag": links,
         "tb_note": notes,
+        "tb_letter": letters,
     }
 
 
@@ -194,3 +202,71 @@ def _note(
     if dirty and chance.random() < 0.2:
         data["pages"] = chance.choice([None, 2**31])
     return {"id": _UUIDS[25 + n], "data": data}
+
+
+def _letter(
+    chance: random.Random, n: int, tenant: str, people: list[Any], *, dirty: bool
+) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "title": f"{tenant[-1]} letter {chance.choice(_TEXTS)}",
+        "sender": dict(chance.choice(people)),
+        "place": chance.choice([_place(chance), None, "no object", [], [_place(chance)]]),
+        "remarks": [_remark(chance, people, 2) for _ in range(chance.randrange(4))],
+        "gaps": chance.choice([None, {}, [], [None, _remark(chance, people, 0), 7, []]]),
+    }
+    if chance.random() < 0.3:
+        del data["place"], data["gaps"]
+    letter: dict[str, Any] = {
+        "id": _UUIDS[35 - n],
+        "data": data,
+        "home": chance.choice([None, _place(chance), []]),
+        "others": [_place(chance) for _ in range(chance.randrange(3))],
+        "stops": chance.choice([None, [], [_place(chance), None, _place(chance)]]),
+    }
+    if n == 0:
+        letter["home"] = {**_place(chance), "country": _COUNTRY}
+    if dirty:
+        match n:
+            case 0:
+                data["remarks"] = chance.choice([None, {}, "no list"])
+            case 1:
+                data["remarks"] = [_remark(chance, people, 1), None]
+            case 2:
+                data["sender"]["name"] = None
+                letter["others"] = None
+            case 3:
+                data["sender"] = chance.choice([None, [], "no object"])
+            case 4:
+                data["remarks"] = [{**_remark(chance, people, 0), "stars": 2**31, "color": "#00f"}]
+                letter["others"] = [None]
+            case _:
+                del data["remarks"]
+    return letter
+
+
+def _place(chance: random.Random) -> dict[str, Any]:
+    place = {
+        "street": chance.choice(_TEXTS),
+        "number": chance.choice([None, 0, -7, 2147483647]),
+        "since": chance.choice([None, *_STAMPS]),
+        "country": chance.choice([None, "no object", _COUNTRY]),
+        "nobody asked": [None],
+    }
+    if chance.random() < 0.3:
+        del place["number"]
+    return place
+
+
+def _remark(chance: random.Random, people: list[Any], levels: int) -> dict[str, Any]:
+    below = chance.randrange(3) if levels else 0
+    return {
+        "id": chance.choice(_UUIDS),
+        "text": chance.choice([None, *_TEXTS]),
+        "stars": chance.randrange(5),
+        "price": chance.choice([None, "1.50", "0.1"]),
+        "color": chance.choice([None, "#f00", "it's \\green"]),
+        "extra": chance.choice([None, *_JSON]),
+        "place": chance.choice([None, _place(chance)]),
+        "remarks": [_remark(chance, people, levels - 1) for _ in range(below)],
+        "person_id": chance.choice([None, *(person["id"] for person in people)]),
+    }

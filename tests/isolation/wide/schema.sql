@@ -32,16 +32,23 @@ CREATE TABLE public.tb_note (
     tenant_id uuid NOT NULL DEFAULT current_tenant_id(), id uuid NOT NULL, data jsonb NOT NULL,
     PRIMARY KEY (tenant_id, id));
 
+CREATE TABLE public.tb_letter (
+    tenant_id uuid NOT NULL DEFAULT current_tenant_id(), id uuid NOT NULL, data jsonb NOT NULL,
+    home jsonb, others json, stops jsonb[],
+    PRIMARY KEY (tenant_id, id));
+
 CREATE VIEW public.v_person WITH (security_invoker = true) AS SELECT id, name, boss_id FROM tb_person;
 CREATE VIEW public.v_thing WITH (security_invoker = true) AS SELECT * FROM tb_thing;
 CREATE VIEW public.v_shelf WITH (security_invoker = true) AS SELECT region, number, title FROM tb_shelf;
 CREATE VIEW public.v_tag WITH (security_invoker = true) AS SELECT id, label FROM tb_tag;
 CREATE VIEW public.v_note WITH (security_invoker = true) AS SELECT id, data FROM tb_note;
+CREATE VIEW public.v_letter WITH (security_invoker = true) AS SELECT id, data, home, others, stops FROM tb_letter;
 
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['tb_person', 'tb_thing', 'tb_shelf', 'tb_tag', 'tb_thing_tag', 'tb_note'] LOOP
+    FOREACH name IN ARRAY ARRAY['tb_person', 'tb_thing', 'tb_shelf', 'tb_tag', 'tb_thing_tag', 'tb_note',
+                                 'tb_letter'] LOOP
         EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY tenant ON public.%I USING (tenant_id = (SELECT current_tenant_id()))', name);

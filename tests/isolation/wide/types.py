@@ -100,6 +100,55 @@ class Note:
     thing: Thing | None = fraiseql.relation()
 
 
+@fraiseql.type
+class Country:
+    code: str
+    area: float | None
+    languages: list[str] | None
+    capital: Place | None
+
+
+@fraiseql.type
+class Place:
+    street: str
+    number: int | None
+    since: dt.datetime | None
+    country: Country | None
+
+
+@fraiseql.type
+class Remark:
+    """Objects inside of JSON that lead on to rows, and hold more of their own type."""
+
+    id: UUID
+    text: str | None
+    stars: int
+    price: Decimal | None
+    color: Color | None
+    extra: JSON | None
+    place: Place | None
+    remarks: list[Remark]
+    person: Person | None = fraiseql.relation()
+    things: list[Thing] = fraiseql.relation(
+        local="person_id", remote="owner_id", order_by="number", limit=3
+    )
+
+
+@fraiseql.type(sql_source="v_letter")
+class Letter:
+    """An `id + data jsonb` source with objects inside, and with columns of JSON beside it."""
+
+    id: UUID
+    title: str
+    sender: Person
+    place: Place | None
+    remarks: list[Remark]
+    gaps: list[Remark | None] | None
+    home: Place | None
+    others: list[Place]
+    stops: list[Place | None] | None
+
+
 @fraiseql.type(sql_source="v_thing")
 class Thing:
     id: UUID
@@ -212,7 +261,15 @@ def notes(
 ) -> list[Note] | None: ...
 
 
-FIELDS = [things, thing, last_thing, people, tag, shelves, notes]
+@fraiseql.query(sql_source="v_letter", order_by="id")
+def letters(limit: int = 50, title: str | None = None) -> list[Letter]: ...
+
+
+@fraiseql.query(sql_source="v_letter", id_arg="id")
+def letter(id: UUID) -> Letter | None: ...
+
+
+FIELDS = [things, thing, last_thing, people, tag, shelves, notes, letters, letter]
 CONFIG = StrawberryConfig(
     scalar_map={
         Slug: strawberry.scalar(name="Slug", serialize=str, parse_value=str),

@@ -1,70 +1,75 @@
-"""Prepare the blog's database: three roles, one database, its schema and what two tenants wrote.
+"""Prepare a blog: three roles, its databases, their schemas and what two tenants wrote.
 
 `prepare` may run at every start, and in several processes at once: it creates what is missing
-and keeps what is there. Only the roles and the database itself are made by the superuser; tables,
-policies and views are made by `app_migrator`, as in any deployment. The SQL stands in `sql/`, and
-`docs/explanation/golden-sql.md` says why each line is there.
+and keeps what is there. Only the roles and the databases themselves are made by the superuser;
+tables, policies and views are made by `app_migrator`, as in any deployment. The SQL stands in
+`sql/`, and `docs/explanation/golden-sql.md` says why each line is there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from example_app.data import Blog, read_blogs
+from example_app.contents import Content, Progress, contents, run_formatted, sql
+from example_app.data import read_blogs
 from example_app.urls import Urls, locate
+from fraiseql_strawberry.config import Strategy
 from fraiseql_strawberry.errors import SetupError
 
 __all__ = ["Urls", "clone", "drop", "locate", "prepare", "template"]
 
 _log = logging.getLogger("example_app")
-_SQL = Path(__file__).parent / "sql"
-_MIGRATION = ("3_schemas", "4_tables", "5_policies", "6_views", "7_owners")
 _LOCK = "SELECT pg_advisory_lock(hashtextextended('example_app.database', 0))"
-
-Progress = Callable[[str], object]
 
 
 async def prepare(
     admin_url: str,
     *,
-    database: str = "blog",
+    strategy: Strategy = "row",
+    database: str | None = None,
     app_password: str | None = None,
     migrator_password: str | None = None,
     progress: Progress = _log.info,
 ) -> Urls:
-    """Make sure that the blog's database exists, and say where it is.
+    """Make sure that a blog exists, and say where it is.
 
     Args:
         admin_url: A superuser of a PostgreSQL server, 15 or newer.
-        database: The name of the blog's database.
+        strategy: How the blog keeps its tenants apart.
+        database: The name of the blog's database; see `locate`.
         app_password: For the role `app`; see `locate`.
         migrator_password: For the role `app_migrator`; see `locate`.
         progress: Is told each step, in a few words; nothing when there is nothing to do.
 
     Raises:
         SetupError: The server is too old, there is no password to derive the others from, or
-            the database holds something else.
+            a database holds something else.
     """
     urls = locate(
-        admin_url, database, app_password=app_password, migrator_password=migrator_password
+        admin_url,
+        database,
+        strategy=strategy,
+        app_password=app_password,
+        migrator_password=migrator_password,
     )
     async with _only_one(urls) as server:
         await _create_roles(server, urls)
-        await _create_database(server, urls, progress)
+        for content in contents(urls):
+            await _create_database(server, content, progress)
+        await _register(urls)
     return urls
 
 
 async def template(
     admin_url: str,
     *,
+    strategy: Strategy = "row",
     app_password: str | None = None,
     migrator_password: str | None = None,
 ) -> Urls:
@@ -74,40 +79,39 @@ async def template(
     """
     urls = locate(
         admin_url,
-        _template_name(),
+        strategy=strategy,
         app_password=app_password,
         migrator_password=migrator_password,
     )
+    urls = urls.renamed(_template_name(urls))
     async with _only_one(urls) as server:
         await _create_roles(server, urls)
-        finished = await server.fetchval(
-            "SELECT datistemplate FROM pg_database WHERE datname = $1", urls.database
-        )
-        if finished is False:  # whoever was making it did not get to the end
-            await _run(server, "DROP DATABASE %I WITH (FORCE)", urls.database)
-        if not finished:
-            await _create_database(server, urls, _log.info)
-            await _run(server, "ALTER DATABASE %I ALLOW_CONNECTIONS false", urls.database)
-            await _run(server, "ALTER DATABASE %I IS_TEMPLATE true", urls.database)
+        for content in contents(urls):
+            await _create_template(server, content)
     return urls
 
 
 async def clone(source: Urls, database: str) -> Urls:
-    """Copy a template (or any blog to which nobody is connected) to a new database."""
+    """Copy a template (or any blog to which nobody is connected) to new databases."""
     urls = source.renamed(database)
     async with _connected(urls.server_url) as server:
-        await _run(server, "CREATE DATABASE %I TEMPLATE %I", database, source.database)
-    async with _connected(urls.admin_url) as admin:
-        await admin.execute(_sql("2_database"))
+        for old, new in zip(contents(source), contents(urls), strict=True):
+            names = new.urls.database, old.urls.database
+            await run_formatted(server, "CREATE DATABASE %I TEMPLATE %I", *names)
+            async with _connected(new.urls.admin_url) as admin:
+                await admin.execute(sql("2_database"))
+    await _register(urls)
     return urls
 
 
 async def drop(urls: Urls) -> None:
-    """Remove a database, a template too, and end the connections to it."""
+    """Remove a blog, a template too, and end the connections to it."""
     async with _connected(urls.server_url) as server:
-        if await _known(server, urls.database):
-            await _run(server, "ALTER DATABASE %I IS_TEMPLATE false", urls.database)
-        await _run(server, "DROP DATABASE IF EXISTS %I WITH (FORCE)", urls.database)
+        for content in contents(urls):
+            name = content.urls.database
+            if await _known(server, name):
+                await run_formatted(server, "ALTER DATABASE %I IS_TEMPLATE false", name)
+            await run_formatted(server, "DROP DATABASE IF EXISTS %I WITH (FORCE)", name)
 
 
 async def _create_roles(server: asyncpg.Connection, urls: Urls) -> None:
@@ -118,58 +122,62 @@ async def _create_roles(server: asyncpg.Connection, urls: Urls) -> None:
             _password(urls.app_url),
             _password(urls.migrator_url),
         )
-        await server.execute(_sql("1_roles"))
+        await server.execute(sql("1_roles"))
 
 
-async def _create_database(server: asyncpg.Connection, urls: Urls, progress: Progress) -> None:
-    if not await _known(server, urls.database):
-        progress(f"creating the database {urls.database}")
-        await _run(server, "CREATE DATABASE %I ENCODING 'UTF8' TEMPLATE template0", urls.database)
-    async with _connected(urls.admin_url) as admin:
-        fresh = await _is_fresh(admin, urls.database)
-        await admin.execute(_sql("2_database"))
+async def _create_database(
+    server: asyncpg.Connection, content: Content, progress: Progress
+) -> None:
+    name = content.urls.database
+    if not await _known(server, name):
+        progress(f"creating the database {name}")
+        await run_formatted(server, "CREATE DATABASE %I ENCODING 'UTF8' TEMPLATE template0", name)
+    async with _connected(content.urls.admin_url) as admin:
+        fresh = await _is_fresh(admin, content)
+        await admin.execute(sql("2_database"))
     if fresh:
-        await _migrate(urls, progress)
+        # In one transaction, so that a crash leaves nothing half-made.
+        async with _connected(content.urls.migrator_url) as migrator, migrator.transaction():
+            await content.fill(migrator, progress)
 
 
-async def _is_fresh(admin: asyncpg.Connection, database: str) -> bool:
-    [(mark, occupied)] = await admin.fetch(_sql("0_state"))
-    if mark == _mark():
+async def _create_template(server: asyncpg.Connection, content: Content) -> None:
+    name = content.urls.database
+    finished = await server.fetchval(
+        "SELECT datistemplate FROM pg_database WHERE datname = $1", name
+    )
+    if finished is False:  # whoever was making it did not get to the end
+        await run_formatted(server, "DROP DATABASE %I WITH (FORCE)", name)
+    if not finished:
+        await _create_database(server, content, _log.info)
+        await run_formatted(server, "ALTER DATABASE %I ALLOW_CONNECTIONS false", name)
+        await run_formatted(server, "ALTER DATABASE %I IS_TEMPLATE true", name)
+
+
+async def _is_fresh(admin: asyncpg.Connection, content: Content) -> bool:
+    [(mark, occupied)] = await admin.fetch(sql("0_state"), content.marked)
+    if mark == content.mark:
         return False
     if occupied:
         raise SetupError(
-            f"The database {database!r} is not a blog of this version of example_app. Its content"
-            " is left alone: drop it, start with a fresh data directory, or name another database"
+            f"The database {content.urls.database!r} is not a blog of this version of example_app."
+            " Its content is left alone: drop it, start with a fresh data directory, or name"
+            " another database"
         )
     return True
 
 
-async def _migrate(urls: Urls, progress: Progress) -> None:
-    """Create all and load all in one transaction, so that a crash leaves nothing half-made."""
-    async with _connected(urls.migrator_url) as migrator, migrator.transaction():
-        progress("creating tables, policies and views")
-        for step in _MIGRATION:
-            await migrator.execute(_sql(step))
-        await _run(migrator, "COMMENT ON SCHEMA app IS %L", _mark())
-        for blog in read_blogs():
-            progress(f"loading {blog.name}: {len(blog.posts)} posts")
-            await _load(migrator, blog)
-        await migrator.execute("ANALYZE app.tb_user, app.tb_post, app.tb_comment")
-
-
-async def _load(migrator: asyncpg.Connection, blog: Blog) -> None:
-    await migrator.copy_records_to_table(
-        "tenants",
-        schema_name="fraiseql",
-        columns=("id", "name", "plan"),
-        records=[(blog.tenant_id, blog.name, blog.plan)],
-    )
-    for table, rows in blog.tables.items():
-        await migrator.copy_records_to_table(
-            table,
-            schema_name="app",
-            columns=("tenant_id", *rows[0]._fields),
-            records=[(blog.tenant_id, *row) for row in rows],
+async def _register(urls: Urls) -> None:
+    """Write down where the tenants' databases are, again at each start: the port may be new."""
+    if urls.strategy != "database":
+        return
+    async with _connected(urls.migrator_url) as migrator:
+        await migrator.executemany(
+            sql("control/register"),
+            [
+                (blog.tenant_id, blog.name, blog.plan, urls.of(blog.tenant_id).app_url)
+                for blog in read_blogs()
+            ],
         )
 
 
@@ -202,29 +210,11 @@ async def _known(server: asyncpg.Connection, database: str) -> bool:
     return bool(names)
 
 
-async def _run(connection: asyncpg.Connection, command: str, *names: str) -> None:
-    """Run a command that takes no parameters; PostgreSQL's own `format` quotes the names."""
-    [(quoted,)] = await connection.fetch("SELECT format($1, VARIADIC $2::text[])", command, names)
-    await connection.execute(quoted)
-
-
 def _password(url: str) -> str:
     return unquote(urlsplit(url).password or "")
 
 
-@cache
-def _sql(name: str) -> str:
-    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
-
-
-@cache
-def _mark() -> str:
-    """What a database says it was made from; another version's tables may not fit the code."""
-    text = "".join(_sql(step) for step in _MIGRATION)
-    return f"example_app {hashlib.sha256(text.encode()).hexdigest()}"
-
-
-@cache
-def _template_name() -> str:
-    version = hashlib.sha256(f"{_mark()}{read_blogs()!r}".encode()).hexdigest()
+def _template_name(urls: Urls) -> str:
+    marks = "".join(content.mark for content in contents(urls))
+    version = hashlib.sha256(f"{marks}{read_blogs()!r}".encode()).hexdigest()
     return f"blog_template_{version[:12]}"

@@ -1,6 +1,7 @@
--- What the current database holds: the mark that the migration left, and whether there is anything.
+-- What the current database holds: the mark that the migration left on the schema $1, and whether
+-- there is anything.
 SELECT
-  obj_description(to_regnamespace('app'), 'pg_namespace') AS mark,
+  obj_description(to_regnamespace($1::text), 'pg_namespace') AS mark,
   EXISTS (
     SELECT FROM pg_namespace
     WHERE nspname NOT IN ('public', 'information_schema') AND nspname !~ '^pg_'

@@ -1,0 +1,109 @@
+"""What stands in each database of a blog: files of SQL, and then what the tenants wrote."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import asyncpg
+
+from example_app.data import Blog, read_blogs
+from example_app.urls import Urls
+
+__all__ = ["Content", "Progress", "contents", "run_formatted", "sql"]
+
+_SQL = Path(__file__).parent / "sql"
+_ROW = ("3_schemas", "4_tables", "5_policies", "6_views", "7_owners")
+_CONTROL = ("control/tenants",)
+_REGISTRY = ("control/tenant_databases",)
+_HOME = ("tenant/1_home", "tenant/2_tables", "tenant/3_views", "tenant/4_owners")
+
+Progress = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one database holds.
+
+    Args:
+        urls: Where it is.
+        marked: The schema whose comment says what the database was made from.
+        once: The files that are run once.
+        each: The files that are run for each tenant, with `blog.home` set.
+        listed: Whether `fraiseql.tenants` is among them.
+        blogs: The tenants whose rows it holds.
+    """
+
+    urls: Urls
+    marked: str
+    once: Sequence[str] = ()
+    each: Sequence[str] = ()
+    listed: bool = False
+    blogs: Sequence[Blog] = ()
+
+    @property
+    def mark(self) -> str:
+        """What the database says it was made from; another version's may not fit the code."""
+        text = "".join(sql(step) for step in (*self.once, *self.each))
+        return f"example_app {hashlib.sha256(text.encode()).hexdigest()}"
+
+    async def fill(self, migrator: asyncpg.Connection, progress: Progress) -> None:
+        """Create all and load all; the caller's transaction leaves nothing half-made."""
+        progress("creating tables, policies and views")
+        for step in self.once:
+            await migrator.execute(sql(step))
+        for blog in self.blogs:
+            progress(f"loading {blog.name}: {len(blog.posts)} posts")
+            await migrator.execute(
+                "SELECT set_config('blog.home', $1, true)", self.urls.home(blog.tenant_id)
+            )
+            for step in self.each:
+                await migrator.execute(sql(step))
+            await self._load(migrator, blog)
+        await run_formatted(migrator, "COMMENT ON SCHEMA %I IS %L", self.marked, self.mark)
+
+    async def _load(self, migrator: asyncpg.Connection, blog: Blog) -> None:
+        if self.listed:
+            await migrator.copy_records_to_table(
+                "tenants",
+                schema_name="fraiseql",
+                columns=("id", "name", "plan"),
+                records=[(blog.tenant_id, blog.name, blog.plan)],
+            )
+        home = self.urls.home(blog.tenant_id)
+        shared = self.urls.strategy == "row"  # the tenant is a column
+        for table, rows in blog.tables.items():
+            await migrator.copy_records_to_table(
+                table,
+                schema_name=home,
+                columns=(*(("tenant_id",) if shared else ()), *rows[0]._fields),
+                records=[(*((blog.tenant_id,) if shared else ()), *row) for row in rows],
+            )
+            await run_formatted(migrator, "ANALYZE %I.%I", home, table)
+
+
+def contents(urls: Urls) -> list[Content]:
+    """The databases of a blog, in the order in which they are made: the registry comes last."""
+    blogs = read_blogs()
+    if urls.strategy == "row":
+        return [Content(urls, "app", once=_ROW, listed=True, blogs=blogs)]
+    if urls.strategy == "schema":
+        control = Content(urls, "fraiseql", once=_CONTROL, each=_HOME, listed=True, blogs=blogs)
+        return [control]
+    homes = [Content(urls.of(blog.tenant_id), "app", each=_HOME, blogs=(blog,)) for blog in blogs]
+    return [*homes, Content(urls, "fraiseql", once=_REGISTRY)]
+
+
+@cache
+def sql(name: str) -> str:
+    """The text of a file of `sql/`."""
+    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+async def run_formatted(connection: asyncpg.Connection, command: str, *values: str) -> None:
+    """Run a command that takes no parameters; PostgreSQL's own `format` quotes the values."""
+    [(quoted,)] = await connection.fetch("SELECT format($1, VARIADIC $2::text[])", command, values)
+    await connection.execute(quoted)

@@ -6,7 +6,7 @@ It is an embedded one, or the server that `ADMIN_DATABASE_URL` names.
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -17,9 +17,10 @@ import pytest
 
 from example_app.database import Urls, clone, drop, template
 from fraiseql_strawberry import Tenancy
-from fraiseql_strawberry.config import Config
+from fraiseql_strawberry.config import Config, Strategy
 from fraiseql_strawberry.embedded import EmbeddedPostgres, ExternalPostgres, open_server
 from tests.pgbouncer import Mode, PgBouncer, PgBouncerMissing, find_program
+from tests.witness import Witness
 
 _SERVER = pytest.StashKey[EmbeddedPostgres | ExternalPostgres]()
 
@@ -106,26 +107,75 @@ def pgbouncer(admin_url: str, request: pytest.FixtureRequest) -> Iterator[MakePg
         one.stop()
 
 
-@pytest.fixture(scope="session")
-async def blog_template(admin_url: str) -> Urls:
-    """The prepared blog that nobody connects to; named for its content, it stays on the server."""
-    return await template(admin_url)
+STRATEGIES: tuple[Strategy, ...] = ("row", "schema")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`@pytest.mark.strategies()`: once for each of them, all tests of one after the other."""
+    marker = metafunc.definition.get_closest_marker("strategies")
+    if marker is not None and "strategy" in metafunc.fixturenames:
+        chosen = marker.args or STRATEGIES
+        metafunc.parametrize("strategy", chosen, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
-async def blog(blog_template: Urls) -> AsyncIterator[Urls]:
+def strategy(request: pytest.FixtureRequest) -> Strategy:
+    """How the blogs of a test keep their tenants apart."""
+    return getattr(request, "param", "row")
+
+
+MakeTemplate = Callable[[Strategy], Awaitable[Urls]]
+
+
+@pytest.fixture(scope="session")
+def make_template(admin_url: str) -> MakeTemplate:
+    """The prepared blog that nobody connects to; named for its content, it stays on the server."""
+    made: dict[Strategy, Urls] = {}
+
+    async def make(strategy: Strategy) -> Urls:
+        if strategy not in made:
+            made[strategy] = await template(admin_url, strategy=strategy)
+        return made[strategy]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+async def blog_template(make_template: MakeTemplate) -> Urls:
+    """The one with policies."""
+    return await make_template("row")
+
+
+@pytest.fixture(scope="module")
+async def blog(make_template: MakeTemplate, strategy: Strategy) -> AsyncIterator[Urls]:
     """A blog for all tests of a module, which leave it as they found it."""
-    urls = await clone(blog_template, f"blog_{uuid4().hex}")
+    urls = await clone(await make_template(strategy), f"blog_{uuid4().hex[:12]}")
     yield urls
     await drop(urls)
 
 
 @pytest.fixture
-async def fresh_blog(blog_template: Urls) -> AsyncIterator[Urls]:
+async def fresh_blog(make_template: MakeTemplate, strategy: Strategy) -> AsyncIterator[Urls]:
     """A blog for one test, which may do to it what it likes."""
-    urls = await clone(blog_template, f"blog_{uuid4().hex}")
+    urls = await clone(await make_template(strategy), f"blog_{uuid4().hex[:12]}")
     yield urls
     await drop(urls)
+
+
+@pytest.fixture(scope="module")
+async def witness(blog: Urls) -> AsyncIterator[Witness]:
+    """Sees what is stored in `blog`."""
+    witness = Witness(blog)
+    yield witness
+    await witness.close()
+
+
+@pytest.fixture
+async def fresh_witness(fresh_blog: Urls) -> AsyncIterator[Witness]:
+    """Sees what is stored in `fresh_blog`."""
+    witness = Witness(fresh_blog)
+    yield witness
+    await witness.close()
 
 
 SECRET = "a-secret-for-tests-that-is-long-enough-for-anyone"
@@ -144,10 +194,20 @@ def make_tenancy() -> MakeTenancy:
         options: Any = None,
         **sections: Any,
     ) -> Tenancy:
-        wanted = {"DATABASE_URL": urls.app_url, "JWT_SECRET": SECRET, **(env or {})}
+        wanted = {
+            "DATABASE_URL": urls.app_url,
+            "REGISTRY_DATABASE_URL": urls.app_url,
+            "JWT_SECRET": SECRET,
+            **(env or {}),
+        }
         environment = {name: value for name, value in wanted.items() if value is not None}
-        database = {"pool_size": 2, "max_overflow": 0, **sections.pop("database", {})}
-        config = Config.from_env(environment).override(database=database, **sections)
+        sections["database"] = {"pool_size": 2, "max_overflow": 0, **sections.get("database", {})}
+        sections["multitenancy"] = {
+            "strategy": urls.strategy,
+            "id_type": "uuid",
+            **sections.get("multitenancy", {}),
+        }
+        config = Config.from_env(environment).override(**sections)
         return Tenancy(config, **(options or {}))
 
     return make

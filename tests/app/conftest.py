@@ -12,7 +12,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 import httpx2
 import pytest
 import uvicorn
@@ -25,6 +24,7 @@ from example_app.data import ACME, blog_of
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy, TenantSession
 from fraiseql_strawberry.auth import mint_token
+from tests.witness import Witness
 
 SECRET = "a-secret-for-tests-that-is-long-enough-for-anyone"
 
@@ -171,51 +171,31 @@ def token() -> Callable[..., str]:
 # --- What reached PostgreSQL --------------------------------------------------------------------
 
 
-class Watch:
+class Watch(Witness):
     """What the application's connections have done, as PostgreSQL itself says."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self._connection = connection
-
-    async def activity(self) -> list[tuple[Any, ...]]:
-        """Each connection of the application, with when it last began a statement."""
-        rows = await self._connection.fetch(
-            "SELECT pid, backend_start, query_start, state_change FROM pg_stat_activity "
-            "WHERE datname = current_database() AND usename = 'app' ORDER BY pid"
-        )
-        return [tuple(row) for row in rows]
-
     @asynccontextmanager
-    async def nothing_sent(self) -> AsyncIterator[None]:
-        """Fails when any statement reaches PostgreSQL within the block."""
-        before = await self.activity()
-        yield
-        assert await self.activity() == before
-
-    @asynccontextmanager
-    async def lock(self) -> AsyncIterator[None]:
+    async def lock(self, tenant: UUID = ACME) -> AsyncIterator[None]:
         """Holds the lock that `WAIT` waits for: as long as it lasts, a statement takes."""
-        await self._connection.execute("SELECT pg_advisory_lock(1)")
+        connection = await self.of(tenant)
+        await connection.execute("SELECT pg_advisory_lock(1)")
         try:
             yield
         finally:
-            await self._connection.execute("SELECT pg_advisory_unlock(1)")
+            await connection.execute("SELECT pg_advisory_unlock(1)")
 
-    async def waiting(self) -> None:
+    async def waiting(self, tenant: UUID = ACME) -> None:
         """Returns when a statement waits for the lock."""
-        while not await self._connection.fetchval(
+        connection = await self.of(tenant)
+        while not await connection.fetchval(
             "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database "
             "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
         ):
             await asyncio.sleep(0.005)
 
-    async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
-        """A query over a connection that is not the application's."""
-        return await self._connection.fetch(sql, *args)
-
 
 @pytest.fixture(scope="module")
 async def watch(blog: Urls) -> AsyncIterator[Watch]:
-    connection = await asyncpg.connect(blog.admin_url)
-    yield Watch(connection)
-    await connection.close()
+    watch = Watch(blog)
+    yield watch
+    await watch.close()

@@ -305,5 +305,5 @@ async def test_a_nul_in_text_is_refused_and_nothing_is_written(
     query = 'mutation($t: String!) { createPost(title: $t, content: "x") { id } }'
     answer = await client.graphql(query, token(), variables={"t": "nul \0 byte"})
     assert refusal(answer)["extensions"]["code"] in ("BAD_USER_INPUT", "INTERNAL_SERVER_ERROR")
-    assert await watch.fetch("SELECT FROM app.tb_post WHERE title LIKE 'nul%'") == []
+    assert await watch.owners("SELECT FROM tb_post WHERE title LIKE 'nul%'") == []
     await still_serves(client, token())

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 
 from example_app.data import ACME, GLOBEX, blog_of
-from example_app.database import Urls
+
+pytestmark = pytest.mark.strategies()
 
 Token = Callable[..., str]
 
@@ -83,12 +83,11 @@ async def test_an_acknowledged_row_is_seen_at_once_from_elsewhere(
     for _ in range(10):
         title = f"at once {uuid4()}"
         data = await client.data(CREATE, token(tenant), variables={"title": title})
-        rows = await watch.fetch("SELECT * FROM app.tb_post WHERE title = $1", title)
-        assert [(str(row["id"]), row["tenant_id"]) for row in rows] == [
-            (data["createPost"]["id"], tenant)
-        ]
+        [row] = await watch.fetch(tenant, "SELECT id FROM tb_post WHERE title = $1", title)
+        assert str(row["id"]) == data["createPost"]["id"]
+        assert await watch.owners("SELECT FROM tb_post WHERE title = $1", title) == [tenant]
     assert data["createPost"]["author"]["name"] == blog_of(tenant).users[0].name
-    await watch.fetch("DELETE FROM app.tb_post WHERE title LIKE 'at once%'")
+    await watch.fetch(tenant, "DELETE FROM tb_post WHERE title LIKE 'at once%'")
 
 
 @BOTH
@@ -101,12 +100,12 @@ async def test_publishing_is_for_ones_own_posts(
     assert data["createPost"]["published"] is False
     data = await client.data(PUBLISH, token(other(tenant)), variables={"id": post_id})
     assert data == {"publishPost": None}
-    published = "SELECT published FROM app.tb_post WHERE id = $1"
-    assert [row["published"] for row in await watch.fetch(published, UUID(post_id))] == [False]
+    published = "SELECT published FROM tb_post WHERE id = $1"
+    assert [r["published"] for r in await watch.fetch(tenant, published, UUID(post_id))] == [False]
     data = await client.data(PUBLISH, token(tenant), variables={"id": post_id})
     assert data == {"publishPost": {"id": post_id, "published": True}}
-    assert [row["published"] for row in await watch.fetch(published, UUID(post_id))] == [True]
-    await watch.fetch("DELETE FROM app.tb_post WHERE title LIKE 'a draft%'")
+    assert [r["published"] for r in await watch.fetch(tenant, published, UUID(post_id))] == [True]
+    await watch.fetch(tenant, "DELETE FROM tb_post WHERE title LIKE 'a draft%'")
 
 
 async def test_without_the_scope_nothing_runs(client: Any, token: Token, watch: Any) -> None:
@@ -122,18 +121,16 @@ async def test_without_the_scope_nothing_runs(client: Any, token: Token, watch: 
 
 
 @pytest.fixture
-async def failing_commits(blog: Urls) -> Any:
+async def failing_commits(watch: Any) -> Any:
     """Every new post passes its INSERT and fails at COMMIT."""
-    connection = await asyncpg.connect(blog.admin_url)
-    await connection.execute("""
-        CREATE FUNCTION app.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    await watch.everywhere("""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'the secret reason'; END $$;
-        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON app.tb_post
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.refuse();
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON tb_post
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
     """)
     yield
-    await connection.execute("DROP TRIGGER refuse ON app.tb_post; DROP FUNCTION app.refuse()")
-    await connection.close()
+    await watch.everywhere("DROP TRIGGER refuse ON tb_post; DROP FUNCTION refuse()")
 
 
 @pytest.mark.usefixtures("failing_commits")
@@ -147,7 +144,7 @@ async def test_a_failing_commit_is_an_error_the_client_sees(
     assert "secret" not in answer.text
     assert error["extensions"]["id"] in caplog.text
     assert "the secret reason" in caplog.text
-    assert await watch.fetch("SELECT FROM app.tb_post WHERE title = 'never'") == []
+    assert await watch.owners("SELECT FROM tb_post WHERE title = 'never'") == []
 
 
 async def test_the_audit_log_names_who_did_what(

@@ -184,12 +184,12 @@ async def test_a_tenant_that_is_not_in_the_table(
     serving: Serving, token: Token, blog: Urls, watch: Any
 ) -> None:
     async with serving(TenantDesk(blog.admin_url).check) as client:
-        await watch.fetch("UPDATE fraiseql.tenants SET status = 'suspended' WHERE id = $1", GLOBEX)
+        await watch.set_status(GLOBEX, "suspended")
         try:
             async with watch.nothing_sent():
                 answer = await client.graphql(TITLES, token(GLOBEX))
         finally:
-            await watch.fetch("UPDATE fraiseql.tenants SET status = 'active' WHERE id = $1", GLOBEX)
+            await watch.set_status(GLOBEX, "active")
         assert answer.status_code == 401
         assert error_of(answer)["extensions"] == {"code": "UNAUTHORIZED"}
         assert str(GLOBEX) in error_of(answer)["message"]

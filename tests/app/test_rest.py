@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Request
 from fastapi.responses import StreamingResponse
@@ -19,6 +18,8 @@ from example_app.data import ACME, GLOBEX, blog_of
 from example_app.database import Urls
 from fraiseql_strawberry import CurrentTenant, SyncTenantSession, Tenancy, TenantSession
 from fraiseql_strawberry.scope import current_scope
+
+pytestmark = pytest.mark.strategies()
 
 Token = Callable[..., str]
 BOTH = pytest.mark.parametrize("tenant", [ACME, GLOBEX], ids=["acme", "globex"])
@@ -172,6 +173,7 @@ async def client(tenancy: Tenancy, serve: Any) -> AsyncIterator[Any]:
     app.state.tenancy = tenancy
     tenancy.install(app)
     app.include_router(api)
+    started.clear()
     async with serve(app) as client:
         yield client
     assert started[-1] == "stopped"
@@ -232,23 +234,22 @@ async def test_an_acknowledged_row_is_seen_at_once_from_elsewhere(
         title = f"at once {uuid4()}"
         answer = await client.post(f"/posts{kind}", token(tenant), params={"title": title})
         assert answer.status_code == 201
-        rows = await watch.fetch("SELECT * FROM app.tb_post WHERE title = $1", title)
-        assert [(str(row["id"]), row["tenant_id"]) for row in rows] == [(answer.json(), tenant)]
-    await watch.fetch("DELETE FROM app.tb_post WHERE title LIKE 'at once%'")
+        [row] = await watch.fetch(tenant, "SELECT id FROM tb_post WHERE title = $1", title)
+        assert str(row["id"]) == answer.json()
+        assert await watch.owners("SELECT FROM tb_post WHERE title = $1", title) == [tenant]
+    await watch.fetch(tenant, "DELETE FROM tb_post WHERE title LIKE 'at once%'")
 
 
 @pytest.fixture
-async def failing_commits(blog: Urls) -> AsyncIterator[None]:
-    connection = await asyncpg.connect(blog.admin_url)
-    await connection.execute("""
-        CREATE FUNCTION app.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+async def failing_commits(watch: Any) -> AsyncIterator[None]:
+    await watch.everywhere("""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE EXCEPTION 'the secret reason'; END $$;
-        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON app.tb_post
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION app.refuse();
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON tb_post
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
     """)
     yield
-    await connection.execute("DROP TRIGGER refuse ON app.tb_post; DROP FUNCTION app.refuse()")
-    await connection.close()
+    await watch.everywhere("DROP TRIGGER refuse ON tb_post; DROP FUNCTION refuse()")
 
 
 @pytest.mark.usefixtures("failing_commits")
@@ -259,7 +260,7 @@ async def test_a_failing_commit_is_an_error_the_client_sees(
     answer = await client.post(f"/posts{kind}", token(), params={"title": "never"})
     assert answer.status_code == 500
     assert "secret" not in answer.text
-    assert await watch.fetch("SELECT FROM app.tb_post WHERE title = 'never'") == []
+    assert await watch.owners("SELECT FROM tb_post WHERE title = 'never'") == []
     assert (await client.get("/titles", token())).status_code == 200
 
 
@@ -268,7 +269,7 @@ async def test_an_exception_rolls_back_and_shows_nothing(
 ) -> None:
     answer = await client.post("/posts-then-fail", token(), params={"title": "never"})
     assert (answer.status_code, answer.text) == (500, "Internal Server Error")
-    assert await watch.fetch("SELECT FROM app.tb_post WHERE title = 'never'") == []
+    assert await watch.owners("SELECT FROM tb_post WHERE title = 'never'") == []
 
 
 # --- Scopes -----------------------------------------------------------------------------------------
@@ -315,13 +316,11 @@ async def test_a_background_task_finds_its_tenant(
 ) -> None:
     title = f"later {uuid4()}"
     await client.post("/background", token(tenant), params={"title": title})
-    rows = []
-    for _ in range(100):
-        rows = await watch.fetch("DELETE FROM app.tb_post WHERE title = $1 RETURNING *", title)
-        if rows:
-            break
-        await asyncio.sleep(0.01)
-    assert [row["tenant_id"] for row in rows] == [tenant]
+    async with asyncio.timeout(5):
+        while not (owners := await watch.owners("SELECT FROM tb_post WHERE title = $1", title)):
+            await asyncio.sleep(0.01)
+    assert owners == [tenant]
+    await watch.fetch(tenant, "DELETE FROM tb_post WHERE title = $1", title)
 
 
 async def test_a_nested_session_is_a_masked_error(

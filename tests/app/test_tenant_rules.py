@@ -16,6 +16,8 @@ from example_app.data import ACME, GLOBEX, blog_of
 from example_app.database import Urls
 from fraiseql_strawberry.auth import sign
 
+pytestmark = pytest.mark.strategies()
+
 SECRET = "a-secret-for-tests-that-is-long-enough-for-anyone"
 
 MISSING = {
@@ -147,11 +149,11 @@ def titles(answer: Any) -> set[str]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_which_tenant(ask: Ask, case: Case, watch: Any) -> None:
     if case.status == 200:
-        before = await watch.activity()
+        before = await watch.statements()
         answer = await ask(case)
         assert answer.status_code == 200
         assert titles(answer) == {post.title for post in blog_of(case.tenant).posts}
-        assert await watch.activity() != before
+        assert await watch.statements() != before
         return
     if case.code == "TENANT_UNAVAILABLE":
         answer = await ask(case)  # the tenants table is asked
@@ -182,10 +184,9 @@ async def test_tenants_that_are_not_served_look_the_same(
     ask: Ask, tenancy: Any, watch: Any
 ) -> None:
     bodies = set[str]()
-    set_status = "UPDATE fraiseql.tenants SET status = $1 WHERE id = $2"
     try:
         for status in ("suspended", "archived", "provisioning", "deleting"):
-            await watch.fetch(set_status, status, GLOBEX)
+            await watch.set_status(GLOBEX, status)
             tenancy.registry.forget()
             answer = await ask(Case(status, signed(tenant_id=str(GLOBEX))))
             assert answer.status_code == 403
@@ -195,7 +196,7 @@ async def test_tenants_that_are_not_served_look_the_same(
         # The other tenant is served meanwhile.
         assert titles(await ask(served("acme", ACME, signed())))
     finally:
-        await watch.fetch(set_status, "active", GLOBEX)
+        await watch.set_status(GLOBEX, "active")
         tenancy.registry.forget()
     assert len(bodies) == 1
     assert "TENANT_UNAVAILABLE" in bodies.pop()

@@ -23,6 +23,8 @@ from example_app.database import Urls
 from fraiseql_strawberry import Tenancy, TenantSession
 from fraiseql_strawberry.errors import BadUserInput, TenantBusy
 
+pytestmark = pytest.mark.strategies()
+
 Token = Callable[..., str]
 
 SECRET = "postgresql://u:s3cr3t@h/db SELECT 1"

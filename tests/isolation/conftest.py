@@ -20,6 +20,8 @@ LEFTOVERS = """
     SELECT current_setting('app.tenant_id', true)                              AS tenant,
            current_setting('application_name')                                 AS application,
            current_user <> session_user                                        AS role,
+           (SELECT setting IS DISTINCT FROM reset_val FROM pg_settings WHERE name = 'search_path')
+                                                                               AS path,
            (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) AS temp_tables,
            (SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory')
                                                                                AS locks,
@@ -29,6 +31,7 @@ LEFTOVERS = """
 CLEAN = {
     "application": "fraiseql",
     "role": False,
+    "path": False,
     "temp_tables": 0,
     "locks": 0,
     "cursors": 0,
@@ -55,20 +58,6 @@ async def superuser(blog: Urls) -> AsyncIterator[asyncpg.Connection]:
     yield connection
     await transaction.rollback()
     await connection.close()
-
-
-@pytest.fixture
-def superuser_of_fresh_blog(fresh_blog: Urls) -> Callable[[str], Awaitable[str]]:
-    """Runs SQL as the superuser in the blog that is this test's own."""
-
-    async def execute(sql: str) -> str:
-        connection = await asyncpg.connect(fresh_blog.admin_url)
-        try:
-            return await connection.execute(sql)
-        finally:
-            await connection.close()
-
-    return execute
 
 
 @pytest.fixture(scope="session")

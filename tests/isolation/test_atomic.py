@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 import strawberry
 from sqlalchemy import text
@@ -18,6 +17,9 @@ from example_app.database import Urls
 from fraiseql_strawberry import SyncTenantSession, Tenancy, TenantSession
 from fraiseql_strawberry.errors import BadUserInput
 from fraiseql_strawberry.scope import current_scope
+from tests.witness import Witness
+
+pytestmark = pytest.mark.strategies()
 
 MakeTenancy = Callable[..., Tenancy]
 
@@ -109,9 +111,9 @@ SCHEMAS = {
 class Blog:
     """Executes operations as acme, and looks at the result over a connection of its own."""
 
-    def __init__(self, tenancy: Tenancy, urls: Urls) -> None:
+    def __init__(self, tenancy: Tenancy, witness: Witness) -> None:
         self.tenancy = tenancy
-        self._urls = urls
+        self._witness = witness
 
     async def execute(self, query: str, *, atomic: bool = True) -> Any:
         async with self.tenancy.as_tenant(str(ACME)), asyncio.timeout(8):
@@ -124,26 +126,26 @@ class Blog:
 
     async def stored(self) -> list[str]:
         """The names that were added, of any tenant."""
-        witness = await asyncpg.connect(self._urls.admin_url)
-        known = [user.name for tenant in (ACME, GLOBEX) for user in blog_of(tenant).users]
-        rows = await witness.fetch("SELECT name FROM app.tb_user WHERE name <> ALL($1)", known)
-        await witness.close()
-        return sorted(row["name"] for row in rows)
+        added: list[str] = []
+        for tenant in (ACME, GLOBEX):
+            known = {user.name for user in blog_of(tenant).users}
+            rows = await self._witness.fetch(tenant, "SELECT name FROM tb_user")
+            added += {row["name"] for row in rows} - known
+        return sorted(added)
 
 
 @pytest.fixture
-async def blogging(fresh_blog: Urls, make_tenancy: MakeTenancy) -> AsyncIterator[Blog]:
+async def blogging(
+    fresh_blog: Urls, make_tenancy: MakeTenancy, fresh_witness: Witness
+) -> AsyncIterator[Blog]:
     async with make_tenancy(fresh_blog) as tenancy:
-        yield Blog(tenancy, fresh_blog)
+        yield Blog(tenancy, fresh_witness)
 
 
 @pytest.fixture
-async def deferred(superuser_of_fresh_blog: Callable[[str], Any]) -> None:
+async def deferred(fresh_witness: Witness) -> None:
     """Foreign keys are checked at COMMIT, as an application may want."""
-    await superuser_of_fresh_blog(
-        "ALTER TABLE app.tb_post ALTER CONSTRAINT tb_post_tenant_id_user_id_fkey"
-        " DEFERRABLE INITIALLY DEFERRED"
-    )
+    await fresh_witness.defer_checks()
 
 
 TWO = 'mutation { a: add(name: "a") { name } b: addSync(name: "b") }'

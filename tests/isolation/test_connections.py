@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +19,9 @@ from example_app.data import ACME, GLOBEX, blog_of
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
 from fraiseql_strawberry.errors import NestedAcquisition, ServiceUnavailable, TenantBusy
+from tests.witness import Witness
+
+pytestmark = pytest.mark.strategies()
 
 ONE = text("SELECT 1")
 NAP = text("SELECT pg_sleep(0.01)")
@@ -35,7 +37,8 @@ class Titles(NamedTuple):
     args: Sequence[Any] = ()
 
     def sql(self, schema: str | None = None) -> str:
-        return "SELECT json_agg(title ORDER BY title) FROM v_post"
+        source = f'"{schema}".v_post' if schema else "v_post"
+        return f"SELECT json_agg(title ORDER BY title) FROM {source}"
 
 
 def engine_of(tenancy: Tenancy) -> AsyncEngine:
@@ -186,31 +189,22 @@ async def test_fifty_siblings_hold_two_connections_and_others_progress(
 # --- What a connection says and keeps ---------------------------------------------------------------
 
 
-async def application_names(urls: Urls) -> list[str]:
-    watcher = await asyncpg.connect(urls.admin_url)
-    try:
-        rows = await watcher.fetch(
-            "SELECT application_name FROM pg_stat_activity "
-            "WHERE datname = current_database() AND usename = 'app' ORDER BY 1"
-        )
-        return [row["application_name"] for row in rows]
-    finally:
-        await watcher.close()
-
-
 async def test_the_tenant_is_seen_in_pg_stat_activity_while_a_transaction_lasts(
-    blog: Urls, make_tenancy: MakeTenancy
+    blog: Urls, make_tenancy: MakeTenancy, witness: Witness
 ) -> None:
+    async def said() -> list[str]:
+        return [name for _, name in await witness.activity("application_name")]
+
     async with make_tenancy(blog, database={"pool_size": 1}) as tenancy:
         for tenant in (ACME, GLOBEX):
             async with session_of(tenancy, tenant) as session:
                 await session.execute(ONE)
-                assert await application_names(blog) == [f"t:{tenant}"]
+                assert await said() == [f"t:{tenant}"]
                 await session.commit()
-                assert await application_names(blog) == ["fraiseql"]
+                assert await said() == ["fraiseql"]
                 await session.execute(ONE)
-                assert await application_names(blog) == [f"t:{tenant}"]
-            assert await application_names(blog) == ["fraiseql"]
+                assert await said() == [f"t:{tenant}"]
+            assert await said() == ["fraiseql"]
 
 
 async def use_a_savepoint(session: AsyncSession) -> None:
@@ -369,17 +363,13 @@ async def test_a_statement_that_takes_too_long(
 @pytest.mark.parametrize("work", [in_a_session, in_a_compiled_read])
 async def test_cut_connections_are_replaced(
     tenancy: Tenancy,
-    blog: Urls,
+    witness: Witness,
     work: Callable[[Tenancy], Awaitable[None]],
     assert_clean: AssertClean,
 ) -> None:
-    watcher = await asyncpg.connect(blog.admin_url)
     async with tenancy.as_tenant(str(ACME)):
         await asyncio.gather(work(tenancy), work(tenancy))
-        await watcher.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND usename = 'app'"
-        )
+        await witness.activity("pg_terminate_backend(pid)")
         failures = 0
         for _ in range(4):
             try:
@@ -387,5 +377,4 @@ async def test_cut_connections_are_replaced(
             except ServiceUnavailable:
                 failures += 1
         assert failures == (work is in_a_session)  # reads are tried again, once; writes never
-    await watcher.close()
     await assert_clean(engine_of(tenancy))

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,6 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from example_app.data import ACME, GLOBEX
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
+from tests.witness import Witness
+
+pytestmark = pytest.mark.strategies()
 
 TENANTS = (ACME, GLOBEX)
 REQUESTS = 5_000
@@ -35,7 +37,7 @@ class Summary(NamedTuple):
     args: Sequence[Any] = ()
 
     def sql(self, schema: str | None = None) -> str:
-        return SUMMARY
+        return SUMMARY.replace("v_user", f'"{schema}".v_user') if schema else SUMMARY
 
 
 class Ledger:
@@ -100,26 +102,25 @@ async def worker(tenancy: Tenancy, ledger: Ledger, dice: random.Random, shares: 
 @pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
 async def test_none_mixed_and_none_lost(
     fresh_blog: Urls,
+    fresh_witness: Witness,
     make_tenancy: Callable[..., Tenancy],
     assert_clean: Callable[[AsyncEngine], Awaitable[None]],
     rounds: int,
 ) -> None:
-    witness = await asyncpg.connect(fresh_blog.admin_url)
     async with make_tenancy(fresh_blog, database={"pool_timeout": 60.0}) as tenancy:
         for number in range(rounds):
-            await witness.execute("TRUNCATE app.tb_user CASCADE")
+            await fresh_witness.everywhere("TRUNCATE tb_user CASCADE")
             ledger, dice = Ledger(), random.Random(number)
             shares = list(range(REQUESTS))
             async with asyncio.TaskGroup() as group:
                 for _ in range(WORKERS):
                     group.create_task(worker(tenancy, ledger, dice, shares))
             await assert_clean(tenancy.isolation.engine_for(str(ACME)))
-            rows = await witness.fetch("SELECT tenant_id, id, name FROM app.tb_user")
             assert ledger.served + ledger.cancelled == REQUESTS
             assert ledger.cancelled > REQUESTS / 200
             for tenant in TENANTS:
-                stored = {row["id"] for row in rows if row["tenant_id"] == tenant}
-                assert {row["name"] for row in rows if row["tenant_id"] == tenant} == {str(tenant)}
+                rows = await fresh_witness.fetch(tenant, "SELECT id, name FROM tb_user")
+                stored = {row["id"] for row in rows}
+                assert {row["name"] for row in rows} == {str(tenant)}
                 possible = ledger.started[tenant] - ledger.refused
                 assert ledger.acknowledged[tenant] <= stored <= possible
-    await witness.close()

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -33,15 +32,14 @@ from example_app.data import ACME, GLOBEX
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy, TenantSession
 from fraiseql_strawberry.errors import NestedAcquisition, TenantSwitchRefused, Unauthorized
+from tests.witness import Witness
+
+pytestmark = pytest.mark.strategies()
 
 TENANTS = st.sampled_from([ACME, GLOBEX])
 NAMES = "SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM v_user"
 INSERT = text("INSERT INTO tb_user (name, email) VALUES (:name, :name)")
 ORPHAN = text("INSERT INTO tb_post (user_id, title, content) VALUES (:nobody, 'x', 'x')")
-DEFERRED = (
-    "ALTER TABLE app.tb_post ALTER CONSTRAINT tb_post_tenant_id_user_id_fkey "
-    "DEFERRABLE INITIALLY DEFERRED"
-)
 IDLE = ("fraiseql", "idle")
 POOL = 3  # one connection for an open session of each tenant, one for everything else
 
@@ -52,7 +50,7 @@ class Names(NamedTuple):
     args: Sequence[Any] = ()
 
     def sql(self, schema: str | None = None) -> str:
-        return NAMES
+        return NAMES.replace("v_user", f'"{schema}".v_user') if schema else NAMES
 
 
 @fraiseql.query
@@ -146,8 +144,8 @@ class Service(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         async def start() -> None:
-            self.witness = await asyncpg.connect(self.urls.admin_url)
-            await self.witness.execute("TRUNCATE app.tb_user CASCADE")
+            self.witness = Witness(self.urls)
+            await self.witness.everywhere("TRUNCATE tb_user CASCADE")
             self.tenancy = self.make_tenancy(self.urls, database={"pool_size": POOL})
             await self.tenancy.start()
             self.engine = self.tenancy.isolation.engine_for(str(ACME))
@@ -183,13 +181,14 @@ class Service(RuleBasedStateMachine):
         """No tenant, no statement (4); the engine itself sees nothing."""
 
         async def read() -> None:
-            before = await self.activity()
+            before = await self.witness.statements()
             for work in (self.tenancy.read(Names()), self.tenancy.session().__aenter__()):
                 with pytest.raises(Unauthorized):
                     await work
-            assert await self.activity() == before
-            async with self.engine.connect() as connection:
-                assert (await connection.scalar(text(NAMES))) == []
+            assert await self.witness.statements() == before
+            if self.urls.strategy == "row":
+                async with self.engine.connect() as connection:
+                    assert (await connection.scalar(text(NAMES))) == []
 
         self.run(read())
 
@@ -250,11 +249,10 @@ class Service(RuleBasedStateMachine):
             await asyncio.sleep(delay)
             task.cancel()
             await asyncio.wait([task])
-            stored = await self.witness.fetchval(
-                "SELECT count(*) FROM app.tb_user WHERE name = $1", name
-            )
+            stored = await self.witness.owners("SELECT FROM tb_user WHERE name = $1", name)
             assert stored or not acknowledged
             if stored:
+                assert stored == [tenant]
                 self.model[tenant].add(name)
 
         self.run(cancelled())
@@ -315,9 +313,9 @@ class Service(RuleBasedStateMachine):
             return
 
         async def look() -> None:
-            rows = await self.witness.fetch("SELECT tenant_id, name FROM app.tb_user")
             for tenant, names in self.model.items():
-                assert {row["name"] for row in rows if row["tenant_id"] == tenant} == names
+                rows = await self.witness.fetch(tenant, "SELECT name FROM tb_user")
+                assert {row["name"] for row in rows} == names
                 assert all(name.startswith(str(tenant)) for name in names)
 
         self.run(look())
@@ -345,17 +343,8 @@ class Service(RuleBasedStateMachine):
 
     async def states(self) -> dict[str, str]:
         """The connections that are not idle and unbound, by what they say they do."""
-        rows = await self.witness.fetch(
-            "SELECT application_name, state FROM pg_stat_activity "
-            "WHERE datname = current_database() AND usename = 'app'"
-        )
-        return {row["application_name"]: row["state"] for row in rows if tuple(row) != IDLE}
-
-    async def activity(self) -> list[Any]:
-        return await self.witness.fetch(
-            "SELECT pid, query_start FROM pg_stat_activity "
-            "WHERE datname = current_database() AND usename = 'app' ORDER BY pid"
-        )
+        rows = await self.witness.activity("application_name", "state")
+        return {name: state for _, name, state in rows if (name, state) != IDLE}
 
 
 def other(tenant: UUID) -> UUID:
@@ -385,9 +374,9 @@ def test_the_invariants(
     admin_url: str,
 ) -> None:
     async def defer() -> None:
-        superuser = await asyncpg.connect(fresh_blog.admin_url)
-        await superuser.execute(DEFERRED)
-        await superuser.close()
+        witness = Witness(fresh_blog)
+        await witness.defer_checks()
+        await witness.close()
 
     with asyncio.Runner() as runner:
         runner.run(defer())

@@ -21,6 +21,8 @@ from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
 from fraiseql_strawberry.errors import NestedAcquisition, TenantSwitchRefused
 
+pytestmark = pytest.mark.strategies()
+
 T = TypeVar("T")
 BOTH = pytest.mark.parametrize("tenant", [ACME, GLOBEX], ids=["acme", "globex"])
 

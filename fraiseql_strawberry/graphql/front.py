@@ -49,8 +49,8 @@ class Front:
         self._runtime = runtime
         self._lane = lane
         self._timing = runtime.config.graphql.server_timing
-        vary = f"Authorization, {runtime.config.multitenancy.tenant_header}"
-        self._headers = [(b"cache-control", b"no-store"), (b"vary", vary.encode("latin-1"))]
+        self._vary = f"Authorization, {runtime.config.multitenancy.tenant_header}"
+        self._headers = [(b"cache-control", b"no-store"), (b"vary", self._vary.encode("latin-1"))]
 
     async def answer(self, asgi: Scope, body: bytes, send: Send) -> bool:
         """Answer a request if the lane can; nothing has been sent where this returns False."""
@@ -64,7 +64,9 @@ class Front:
         try:
             text = await self.data(asgi, scope, request)
         except TenancyError as error:
-            await (await answer_error(Request(asgi), error))(asgi, _no_body, send)
+            response = await answer_error(Request(asgi), error)
+            response.headers["Vary"] = self._vary
+            await response(asgi, _no_body, send)
             return True
         if text is None:
             return False

@@ -7,8 +7,11 @@ bytes go over TCP. `blog` and `make_tenancy` are in `tests/conftest.py`.
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -166,6 +169,18 @@ def token() -> Callable[..., str]:
         return mint_token(SECRET, tenant=str(tenant) if tenant else None, **claims)
 
     return mint
+
+
+# --- The demo ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user can enter, which pytest's tmp_path is not for root."""
+    folder = Path(tempfile.mkdtemp(prefix="demo-"))
+    folder.chmod(0o711)
+    yield folder / "data"
+    shutil.rmtree(folder)
 
 
 # --- What reached PostgreSQL --------------------------------------------------------------------

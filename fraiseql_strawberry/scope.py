@@ -44,13 +44,14 @@ class OperationState:
         scope: The request or job that it is part of.
     """
 
-    __slots__ = ("loaders", "scope", "served", "unit")
+    __slots__ = ("finishing", "loaders", "scope", "served", "unit")
 
     def __init__(self, scope: RequestScope) -> None:
         self.scope = scope
         self.served: object = None  # the schema, as its tenancy serves it
         self.unit: Any = None  # the one transaction of an atomic operation
         self.loaders: dict[Any, Any] = {}
+        self.finishing = False  # whether what executes it takes finished values
 
 
 class RequestScope:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, cast
 
 from starlette.requests import Request
 from starlette.types import Scope
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from ..errors import BadUserInput
 from ..events import OperationServed, notify
@@ -24,6 +23,7 @@ from ..session import refuse_nested
 from ..trouble import is_outdated, translate
 from .compiler import Bound
 from .context import Context, make_context
+from .executor import has_own_executor
 from .guard import middleware_request
 from .middleware import Outcome, run_middleware
 from .plans import PlanEntry
@@ -88,8 +88,7 @@ def closed_by(served: ServedSchema) -> str | None:
     """
     if not served.runtime.config.graphql.fast_lane:
         return "[graphql] fast_lane = false"
-    executor: object = getattr(served.schema, "execution_context_class", None)
-    if executor is not StrawberryGraphQLCoreExecutionContext:
+    if has_own_executor(served.schema):
         return "the schema has an execution context class of its own"
     for extension in served.schema.extensions:
         kind: Any = getattr(extension, "func", extension)  # tenancy.extension is a partial

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from strawberry import Schema
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 
 from .definition import OperationField
+from .executor import has_own_executor
 from .relation import RelationField
 
 __all__ = ["document_is_seen", "info_is_seen"]
@@ -20,9 +20,8 @@ def document_is_seen(schema: Schema) -> bool:
     A schema extension does, unless its own class says `fraiseql_safe = True`; those that come
     with Strawberry look at its text, its rules and its result only.
     """
-    executor: object = getattr(schema, "execution_context_class", None)
     return (
-        executor is not StrawberryGraphQLCoreExecutionContext
+        has_own_executor(schema)
         or bool(cast(Any, schema).directives)
         or not all(map(_looks_away, schema.extensions))
     )

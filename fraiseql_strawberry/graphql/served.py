@@ -16,6 +16,7 @@ from ..runtime import Runtime
 from ..sql.catalog import CATALOG_SQL, Catalog, source_names
 from .compiler import SchemaIndex, Settings, verify
 from .documents import Documents
+from .executor import install_executor
 from .limits import Limits
 from .middleware import Middleware
 from .onlookers import document_is_seen
@@ -44,6 +45,7 @@ class ServedSchema:
         graphql = runtime.config.graphql
         align_scalars(schema)
         hand_over_prefetched(schema)
+        install_executor(schema)
         self.runtime = runtime
         self.schema = schema
         self.middleware = tuple(middleware)

@@ -28,11 +28,19 @@ T = TypeVar("T")
 
 
 class Load(CompiledQuery, Protocol):
-    """A compiled read that knows how to make instances of its JSON."""
+    """A compiled read that knows what its JSON means."""
 
-    def hydrate(self, text: str | None) -> Any:
+    def violates(self, text: str | None) -> bool:
+        """Whether it has to be read again without finishing."""
+        ...
+
+    def value(self, text: str | None) -> Any:
         """The value of the field."""
         ...
+
+
+Make = Callable[[FieldCompiler, bool], Load]
+"""Compiles a read, with finished values or without."""
 
 
 async def resolve_source(info: strawberry.Info, operation: Operation) -> Any:
@@ -45,7 +53,10 @@ async def resolve_source(info: strawberry.Info, operation: Operation) -> Any:
     """
     check_scopes(operation.scopes)
     here = running()
-    return await _read(here, _served(here, info), lambda fields: fields.root(_raw(info)))
+    raw = _raw(info)
+    return await _read(
+        here, _served(here, info), lambda fields, finishing: fields.root(raw, finishing=finishing)
+    )
 
 
 async def load_related(field: RelationField, instance: Any, info: strawberry.Info) -> Any:
@@ -65,9 +76,11 @@ async def load_related(field: RelationField, instance: Any, info: strawberry.Inf
 
         async def read(parents: list[_ByIdentity]) -> list[Any]:
             rows = [parent.row for parent in parents]
-            return await _read(
-                here, _served(here, info), lambda fields: fields.related(raw, field, rows)
-            )
+
+            def make(fields: FieldCompiler, finishing: bool) -> Load:
+                return fields.related(raw, field, rows, finishing=finishing)
+
+            return await _read(here, _served(here, info), make)
 
         loader = state.loaders[key] = DataLoader(load_fn=read, cache=False)
     return await loader.load(_ByIdentity(instance))
@@ -103,7 +116,7 @@ async def load(type_: type[T], session: AsyncSession, **columns: Any) -> T:
     query: Load = revision.fields.by_columns(type_, columns)
     await session.flush()
     text = await here.runtime.isolation.read_in(await session.connection(), tenant_id, query)
-    found = query.hydrate(text)
+    found = query.value(text)
     if found is None:
         raise LookupError(f"{type_.__name__}: no row has these values: {', '.join(columns)}")
     return found
@@ -118,20 +131,31 @@ class _ByIdentity:
         self.row = row
 
 
-async def _read(here: Running, served: ServedSchema, make: Callable[[FieldCompiler], Load]) -> Any:
+async def _read(here: Running, served: ServedSchema, make: Make) -> Any:
+    state = here.scope.operation
+    finishing = state is not None and state.finishing
+    query, text = await _run(here, served, lambda fields: make(fields, finishing))
+    if query.violates(text):
+        # Read again as objects, so that the errors are graphql-core's own.
+        query, text = await _run(here, served, lambda fields: make(fields, False))
+    return query.value(text)
+
+
+async def _run(
+    here: Running, served: ServedSchema, make: Callable[[FieldCompiler], Load]
+) -> tuple[Load, str | None]:
     """Compile and run a read; once more where the tables changed since the catalog was read."""
     tenant_id = here.scope.require_tenant()
     query = make(await _fields(served, here, tenant_id))
     try:
-        text = await here.runtime.read(query)
+        return query, await here.runtime.read(query)
     except Exception as error:
         # In a transaction of several statements nothing more can be read after an error.
         if not is_outdated(error) or here.scope.unit is not None:
             raise
         served.forget(tenant_id)
         query = make(await _fields(served, here, tenant_id))
-        text = await here.runtime.read(query)
-    return query.hydrate(text)
+        return query, await here.runtime.read(query)
 
 
 async def _fields(served: ServedSchema, here: Running, tenant_id: str) -> FieldCompiler:

@@ -64,12 +64,22 @@ class ColumnRef:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A scalar of the row under a response key."""
+    """A scalar of the row under a response key.
+
+    Args:
+        key: The key.
+        column: What is read.
+        scalar: As what.
+        nullable: Whether it may be null.
+        marked: Whether a value that GraphQL cannot express is marked (see `scalars`); without it,
+            the value is left for Strawberry to judge.
+    """
 
     key: str
     column: ColumnRef
     scalar: Scalar
     nullable: bool
+    marked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,26 +56,24 @@ class Rendered:
         return ("" if schema is None else f"{quoted(schema)}.").join(self.parts)
 
 
-def render(plan: Plan, *, first_parameter: int = 1, marked: bool = True) -> Rendered:
+def render(plan: Plan, *, first_parameter: int = 1) -> Rendered:
     """Write the statement of a plan.
 
     Args:
         plan: The plan.
         first_parameter: The number of its first parameter; those before it are the caller's.
-        marked: Whether values that GraphQL cannot express are marked (see `scalars`).
 
     Returns:
         `SELECT …` with one row and one column of type json.
     """
-    writer = _Writer(first_parameter, marked)
+    writer = _Writer(first_parameter)
     sql = writer.keyed(plan.keys, plan.roots) if plan.keys else writer.operation(plan.roots)
     return Rendered(tuple(sql.split(_SCHEMA)))
 
 
 class _Writer:
-    def __init__(self, first_parameter: int, marked: bool) -> None:
+    def __init__(self, first_parameter: int) -> None:
         self._first = first_parameter
-        self._marked = marked
         self._aliases = 0
 
     def operation(self, roots: tuple[Constant | Nested, ...]) -> str:
@@ -110,7 +108,7 @@ class _Writer:
                     field.scalar,
                     _column(field.column, alias),
                     field.column.type,
-                    marked=self._marked,
+                    marked=field.marked,
                 )
             case Constant():
                 value = literal(field.text)

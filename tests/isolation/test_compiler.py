@@ -94,6 +94,22 @@ async def test_both_lanes_answer_what_graphql_core_does(
     await _fast(wide, CLEAN[0], program, literals, again, expected)
 
 
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(operation=operations(mixed=True))
+async def test_finished_fields_beside_hand_written_ones_answer_what_graphql_core_does(
+    standard: Tenancy, operation: Operation
+) -> None:
+    document = parse(operation.text)
+    assume(not validate(INDEX.schema, document))
+    for tenant in TENANTS:
+        expected = JUDGES[tenant].answer(document, operation.variables)
+        await _standard(standard, tenant, operation, expected)
+
+
 async def _fast(
     wide: Wide,
     tenant: str,

@@ -143,7 +143,7 @@ def document(name: str, type_: str, *, array: bool = False) -> ColumnRef:
 def test_columns_inside_of_documents(ref: ColumnRef, sql: str) -> None:
     value = Value("k", ref, Scalar("string", int(ref.type.array)), True)
     plan = Plan((Nested("r", Select(Source("v"), (value,)), many=False, nullable=True),))
-    text = render(plan, marked=False).text()
+    text = render(plan).text()
     assert sql in text
 
 

@@ -21,6 +21,7 @@ from ...graphql.compiler import Bound, FieldCompiler
 from ...graphql.compiler.fields import Root, without_obstacle
 from ...graphql.compiler.selection import collect
 from ...graphql.documents import Document, OperationFacts
+from ...graphql.executor import takes_finished
 from ...graphql.fast_lane import closed_by, lane_of
 from ...graphql.served import ServedSchema
 from ...sql.plan import Plan
@@ -179,6 +180,5 @@ def _root_fields(
     for key, nodes in selected.items():
         if isinstance(without_obstacle(known.get(nodes[0].name.value)), Root):
             info = _Field(nodes[0].name.value, nodes, parent, fragments, node, values)
-            load = fields.root(cast(Any, info))
-            plan = load._statement.plan  # pyright: ignore[reportPrivateUsage]
-            yield Planned(key, plan, render(plan, marked=False).text(), tuple(load.args))
+            load = fields.root(cast(Any, info), finishing=takes_finished(served.schema))
+            yield Planned(key, load.plan, render(load.plan).text(), tuple(load.args))

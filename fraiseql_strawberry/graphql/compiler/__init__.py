@@ -6,6 +6,7 @@ standard lane); `verify` holds the schema against the catalog at start-up.
 
 from .compile import Bound, Compiled, compile_operation
 from .field import FieldCompiler, Load, batch_key
+from .finished import Finished
 from .index import SchemaIndex
 from .literals import Lifted, normalise
 from .reason import StepAside
@@ -16,6 +17,7 @@ __all__ = [
     "Bound",
     "Compiled",
     "FieldCompiler",
+    "Finished",
     "Lifted",
     "Load",
     "SchemaIndex",

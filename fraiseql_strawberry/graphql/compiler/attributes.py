@@ -1,12 +1,13 @@
 """What the standard lane reads of rows: attributes of the decorated classes, and relations ahead.
 
-What is selected is read, or everything where code of the user's may look.
+What is selected is read, or everything where code of the user's may look. A relation that no such
+code can see is read as finished JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from graphql import FieldNode
 
@@ -16,21 +17,69 @@ from ...sql.plan import ColumnRef, Document, Field, Nested, Parameter, Value
 from ...sql.scalars import Scalar
 from ...sql.source import JsonObject, Origin
 from ..relation import Prefetched
-from .arguments import Known
+from .arguments import Known, Values
 from .builder import Builder, Expanded
 from .columns import document_ref, leaf_ref
 from .fields import Embedded, Leaf, Opaque, Related, without_obstacle
-from .hydrate import RowHydrator, parser
-from .index import ObjectIndex
-from .selection import collect, subselections
+from .finished import FinishedBuilder
+from .hydrate import RowHydrator, Rows, parser
+from .index import ObjectIndex, SchemaIndex
+from .reason import SteppedAside
+from .selection import Fragments, collect, only_selects, subselections
+from .settings import Settings
 from .statement import Cost
 from .unread import unread_objects
 
 __all__ = ["AttributeBuilder"]
 
+T = TypeVar("T")
+
 
 class AttributeBuilder(Builder):
-    """Reads attributes under keys of its own: what is selected, or all where code may look."""
+    """Reads attributes under keys of its own: what is selected, or all where code may look.
+
+    Args:
+        index: The schema.
+        catalog: The columns.
+        settings: The bounds.
+        fragments: The document's fragments.
+        values: Coerced variables of the request whose shape this is.
+        finishing: Whether fields that can be finished are.
+    """
+
+    def __init__(
+        self,
+        index: SchemaIndex,
+        catalog: Catalog,
+        settings: Settings,
+        fragments: Fragments,
+        values: Values,
+        *,
+        finishing: bool = False,
+    ) -> None:
+        super().__init__(index, catalog, settings, fragments, values)
+        self._finisher = FinishedBuilder(index, catalog, settings, fragments, values)
+        self._finisher.slots = self.slots
+        self._finishing = finishing
+        self.finished = False  # whether it built anything that is
+
+    def finish(self, nodes: Sequence[FieldNode], build: Callable[[Builder], T]) -> T:
+        """Build a field as finished JSON where it can be, or else as instances.
+
+        Args:
+            nodes: The field's nodes; nothing of the user's stands around the field.
+            build: Builds it.
+        """
+        if self._finishing and only_selects(nodes):
+            try:
+                with self.slots.undone_by(SteppedAside):
+                    built = build(self._finisher)
+            except SteppedAside:
+                pass  # code of the user's could see the difference
+            else:
+                self.finished = True
+                return built
+        return build(self)
 
     def expand(self, object_: ObjectIndex, source: Origin, nodes: Sequence[FieldNode]) -> Expanded:
         """Attributes, objects and relations, and what makes an instance of them."""
@@ -64,7 +113,7 @@ class AttributeBuilder(Builder):
             path: The types that it is inside of since the last that was selected, itself the last.
         """
         row = _Row(object_, source, self.catalog)
-        row.everything = everything or hasattr(object_.cls, "__post_init__")
+        row.everything = everything or object_.onlooker is not None
         for nodes in groups:
             for key, below in self._collected(object_, nodes).items():
                 self._read(row, key, below)
@@ -85,10 +134,13 @@ class AttributeBuilder(Builder):
             case Leaf():
                 row.read(field.python_name)
             case Related():
-                nested, cost, hydrator = self.related(
-                    row.key(), row.object, row.source, field, nodes
+                nested, cost, rows = self.finish(
+                    nodes,
+                    lambda builder: builder.related(
+                        row.key(), row.object, row.source, field, nodes
+                    ),
                 )
-                row.prefetched(nested, (tuple(nodes), key), hydrator)
+                row.prefetched(nested, (tuple(nodes), key), rows)
                 row.costs.append(cost)
             case Opaque():
                 row.everything = True
@@ -137,7 +189,7 @@ class _Row:
         self.costs: list[Cost] = []
         self._catalog = catalog
         self._columns: dict[str, tuple[str, str, Any]] = {}
-        self._related: list[tuple[str, Prefetched, RowHydrator, bool]] = []
+        self._related: list[tuple[str, Prefetched, Rows, bool]] = []
         self._embedded: list[tuple[str, str, RowHydrator, bool]] = []
 
     def key(self) -> str:
@@ -159,7 +211,7 @@ class _Row:
             self._catalog, self.source, attribute, declared.scalar if declared else None, user
         )
         key = self.key()
-        self.fields.append(Value(key, ref, scalar, nullable=True))
+        self.fields.append(Value(key, ref, scalar, nullable=True, marked=False))
         parse = parser(scalar, ref.type, declared.enum if declared else None)
         self._columns[attribute] = (key, attribute, parse)
 
@@ -178,10 +230,10 @@ class _Row:
             if embedded.required or name in own:
                 self.selected.setdefault(name, [])
 
-    def prefetched(self, nested: Nested, at: Prefetched, hydrator: RowHydrator) -> None:
+    def prefetched(self, nested: Nested, at: Prefetched, rows: Rows) -> None:
         """Keep a relation that is read with the row."""
         self.fields.append(nested)
-        self._related.append((nested.key, at, hydrator, nested.many))
+        self._related.append((nested.key, at, rows, nested.many))
 
     def embed(self, document: Document, attribute: str, hydrator: RowHydrator) -> None:
         """Keep an object of the row's JSON, or a list of them."""
@@ -193,7 +245,7 @@ class _Row:
         user = f"{self.object.name}.{field.python_name}"
         ref = document_ref(self._catalog, self.source, field.python_name, user)
         key = self.key()
-        self.fields.append(Value(key, ref, Scalar("json"), nullable=True))
+        self.fields.append(Value(key, ref, Scalar("json"), nullable=True, marked=False))
         parse = unread_objects(user, many=field.many)
         self._columns[field.python_name] = (key, field.python_name, parse)
 

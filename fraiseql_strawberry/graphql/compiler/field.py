@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from graphql import GraphQLResolveInfo
@@ -18,9 +19,10 @@ from .arguments import Known, Values
 from .attributes import AttributeBuilder
 from .builder import Builder
 from .columns import column_ref
-from .fields import FieldIndex, Related, Root, without_obstacle
-from .hydrate import RowHydrator
+from .fields import FieldIndex, Opaque, Related, Root, without_obstacle
+from .hydrate import Rows
 from .index import SchemaIndex
+from .nulls import Nulls
 from .reason import SteppedAside
 from .settings import Settings
 from .shape import Shape
@@ -31,25 +33,56 @@ __all__ = ["FieldCompiler", "Load", "batch_key"]
 _VALUE = "v"
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One shape of a field.
+
+    Args:
+        statement: What is run.
+        rows: What makes its value of the JSON.
+        nulls: What may be wrong with the JSON; None where nothing in it is finished.
+    """
+
+    statement: Statement
+    rows: Rows
+    nulls: Nulls | None = None
+
+
 class Load:
-    """A statement with its arguments, which knows how to make instances of its JSON."""
+    """A statement with its arguments, which knows what its JSON means.
 
-    __slots__ = ("_hydrator", "_many", "_statement", "args")
+    Args:
+        reading: The statement.
+        args: Its arguments.
+        many: Whether the field is a list.
+    """
 
-    def __init__(
-        self, statement: Statement, args: list[Any], hydrator: RowHydrator, many: bool
-    ) -> None:
-        self._statement = statement
-        self._hydrator = hydrator
+    __slots__ = ("_many", "_reading", "args")
+
+    def __init__(self, reading: Reading, args: list[Any], many: bool) -> None:
+        self._reading = reading
         self._many = many
         self.args = args
 
+    @property
+    def plan(self) -> Plan:
+        """What is read."""
+        return self._reading.statement.plan
+
     def sql(self, schema: str | None = None) -> str:
         """The query, which gives one JSON value; `schema` qualifies its sources."""
-        return self._statement.rendered.text(schema)
+        return self._reading.statement.rendered.text(schema)
 
-    def hydrate(self, text: str | None) -> Any:
-        """The value of the field: an instance, a list of them, or None.
+    def violates(self, text: str | None) -> bool:
+        """Whether something finished in the JSON text breaks a promise of the GraphQL schema.
+
+        Then the field is read again without finishing, so that the error is graphql-core's own.
+        """
+        nulls = self._reading.nulls
+        return nulls is not None and text is not None and nulls.found_in(text.encode())
+
+    def value(self, text: str | None) -> Any:
+        """The value of the field: an instance, a list of them, something finished, or None.
 
         For `FieldCompiler.related`, a list with the value for each parent.
         """
@@ -59,7 +92,8 @@ class Load:
         return self._value(data[_VALUE] if data else None)
 
     def _value(self, rows: Any) -> Any:
-        return self._hydrator.many(rows or []) if self._many else self._hydrator.one(rows)
+        makes = self._reading.rows
+        return makes.many(rows or []) if self._many else makes.one(rows)
 
 
 def batch_key(info: GraphQLResolveInfo[Any]) -> Hashable:
@@ -81,13 +115,14 @@ class FieldCompiler:
         self._catalog = catalog
         self._settings = settings
         self._known: dict[Hashable, _Field] = {}
-        self._objects: dict[Hashable, tuple[Statement, RowHydrator]] = {}
+        self._objects: dict[Hashable, Reading] = {}
 
-    def root(self, info: GraphQLResolveInfo[Any]) -> Load:
+    def root(self, info: GraphQLResolveInfo[Any], *, finishing: bool = False) -> Load:
         """The statement of a root field that reads a source.
 
         Args:
             info: graphql-core's, of the field being resolved.
+            finishing: Whether the executor takes finished values.
 
         Raises:
             BadUserInput: When an argument cannot be served.
@@ -96,10 +131,15 @@ class FieldCompiler:
         field = self._field(info)
         if not isinstance(field, Root):
             raise SchemaError(f"{info.parent_type.name}.{info.field_name} reads no source")
-        return self._cached(info).load(info, field, None)
+        return self._cached(info).load(info, field, None, finishing=finishing)
 
     def related(
-        self, info: GraphQLResolveInfo[Any], field: RelationField, parents: Sequence[Any]
+        self,
+        info: GraphQLResolveInfo[Any],
+        field: RelationField,
+        parents: Sequence[Any],
+        *,
+        finishing: bool = False,
     ) -> Load:
         """The statement of a relation for many rows at once.
 
@@ -107,6 +147,7 @@ class FieldCompiler:
             info: graphql-core's, of one of the fields with this `batch_key`.
             field: The relation.
             parents: The instances; the value is a list in their order.
+            finishing: Whether the executor takes finished values.
 
         Raises:
             BadUserInput: When an argument cannot be served.
@@ -118,7 +159,7 @@ class FieldCompiler:
         keys = [
             [_key_of(parent, name, field) for parent in parents] for name in related.relation.local
         ]
-        return self._cached(info).load(info, related, keys)
+        return self._cached(info).load(info, related, keys, finishing=finishing)
 
     def by_columns(self, cls: type[Any], columns: Mapping[str, Any]) -> Load:
         """The statement that reads one object with all its attributes.
@@ -149,9 +190,8 @@ class FieldCompiler:
             source = self._catalog.located(object_.source)
             select = Select(source, below.fields, tuple(filters))
             plan = Plan((Nested(_VALUE, select, many=False, nullable=True),))
-            found = self._objects[key] = (_statement(plan, builder, ()), below.hydrate)
-        statement, hydrator = found
-        return Load(statement, builder.slots.constants, hydrator, many=False)
+            found = self._objects[key] = Reading(_statement(plan, builder, ()), below.hydrate)
+        return Load(found, builder.slots.constants, many=False)
 
     def _field(self, info: GraphQLResolveInfo[Any]) -> FieldIndex | None:
         return without_obstacle(
@@ -187,19 +227,24 @@ class _Field:
         definitions = info.operation.variable_definitions or ()
         nodes = [*self._nodes, *self._fragments.values()]
         self._shape = Shape(index.schema, definitions, nodes, strict=False)
-        self._statements: dict[Hashable, tuple[Statement, RowHydrator]] = {}
+        self._readings: dict[Hashable, Reading] = {}
 
     def load(
-        self, info: GraphQLResolveInfo[Any], field: Root | Related, keys: list[list[Any]] | None
+        self,
+        info: GraphQLResolveInfo[Any],
+        field: Root | Related,
+        keys: list[list[Any]] | None,
+        *,
+        finishing: bool,
     ) -> Load:
         values = _variable_values(info)
-        key = self._shape.of(values)
-        found = self._statements.get(key)
+        key = (finishing, *self._shape.of(values))
+        found = self._readings.get(key)
         if found is None:
-            found = self._statements[key] = self._compile(field, values)
-            if len(self._statements) > self._settings.max_shapes:
-                del self._statements[next(iter(self._statements))]
-        statement, hydrator = found
+            found = self._readings[key] = self._compile(field, values, finishing=finishing)
+            if len(self._readings) > self._settings.max_shapes:
+                del self._readings[next(iter(self._readings))]
+        statement = found.statement
         try:
             args = statement.arguments(values)
         except SteppedAside as aside:
@@ -211,30 +256,41 @@ class _Field:
             for ref, parameter, column in bound:
                 convert = _nullable(converter(ref.type))
                 args[parameter.slot] = [convert(value) for value in column]
-        return Load(statement, args, hydrator, field.many)
+        return Load(found, args, field.many)
 
-    def _compile(self, field: Root | Related, values: Values) -> tuple[Statement, RowHydrator]:
+    def _compile(self, field: Root | Related, values: Values, *, finishing: bool) -> Reading:
         builder = AttributeBuilder(
-            self._index, self._catalog, self._settings, self._fragments, values
+            self._index,
+            self._catalog,
+            self._settings,
+            self._fragments,
+            values,
+            finishing=finishing,
         )
+
+        def build(reader: Builder) -> tuple[Nested, Cost, Rows]:
+            if isinstance(field, Root):
+                return reader.root(_VALUE, field, self._nodes)
+            return reader.related(_VALUE, self._parent, None, field, self._nodes)
+
         keys = None
         try:
-            if isinstance(field, Root):
-                nested, cost, hydrator = builder.root(_VALUE, field, self._nodes)
-            else:
-                nested, cost, hydrator = builder.related(
-                    _VALUE, self._parent, None, field, self._nodes
-                )
+            seen = isinstance(self._parent.fields[self._nodes[0].name.value], Opaque)
+            nested, cost, rows = build(builder) if seen else builder.finish(self._nodes, build)
+            if isinstance(field, Related):
                 columns = nested.join.local if nested.join else ()
                 keys = Keys(columns, tuple(builder.key_parameter(ref) for ref in columns))
         except SteppedAside as aside:
             raise SchemaError(aside.reason) from aside
-        return _statement(Plan((nested,), keys), builder, (cost,)), hydrator
+        # The field's own null is graphql-core's to judge: it gets None.
+        plan = Plan((replace(nested, nullable=True),), keys)
+        nulls = Nulls(plan) if builder.finished else None
+        return Reading(_statement(plan, builder, (cost,)), rows, nulls)
 
 
 def _statement(plan: Plan, builder: Builder, costs: tuple[Cost, ...]) -> Statement:
     settings = builder.settings
-    rendered = render(plan, first_parameter=settings.first_parameter, marked=False)
+    rendered = render(plan, first_parameter=settings.first_parameter)
     return Statement(plan, rendered, builder.slots, costs, settings.max_cost)
 
 

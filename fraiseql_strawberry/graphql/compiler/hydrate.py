@@ -13,7 +13,7 @@ from datetime import UTC
 from decimal import Decimal
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from ...sql.catalog import ColumnType
@@ -21,10 +21,22 @@ from ...sql.scalars import Scalar, members_stored
 from ...sql.temporal import parse_date, parse_datetime, parse_interval, parse_time
 from ..relation import RELATED, Prefetched
 
-__all__ = ["Hydrate", "RowHydrator", "parser"]
+__all__ = ["RowHydrator", "Rows", "parser"]
 
 Parse = Callable[[Any], Any]
-Hydrate = Callable[[Any], Any]
+
+
+class Rows(Protocol):
+    """Makes the values of fields from a statement's rows."""
+
+    def one(self, row: Any) -> Any:
+        """The value of a field that is one row, or None."""
+        ...
+
+    def many(self, rows: Any) -> Any:
+        """The value of a field that is a list of rows."""
+        ...
+
 
 _PARSERS: dict[str, Parse] = {
     "uuid": UUID,
@@ -75,8 +87,8 @@ class RowHydrator:
     Args:
         cls: The class.
         columns: (key of the row, attribute, parser) of each column read.
-        related: (key of the row, where it was asked for, hydrator, whether a list) of each
-            relation read.
+        related: (key of the row, where it was asked for, what makes its value, whether a list) of
+            each relation read.
         embedded: (key of the row, attribute, hydrator, whether a list) of each object of JSON.
     """
 
@@ -86,7 +98,7 @@ class RowHydrator:
         self,
         cls: type[Any],
         columns: tuple[tuple[str, str, Parse | None], ...],
-        related: tuple[tuple[str, Prefetched, RowHydrator, bool], ...] = (),
+        related: tuple[tuple[str, Prefetched, Rows, bool], ...] = (),
         embedded: tuple[tuple[str, str, RowHydrator, bool], ...] = (),
     ) -> None:
         self._cls = cls
@@ -119,8 +131,8 @@ class RowHydrator:
             attributes[attribute] = factory()
         if self._related:
             attributes[RELATED] = {
-                at[1]: (at[0], hydrator.many(row[key]) if many else hydrator.one(row[key]))
-                for key, at, hydrator, many in self._related
+                at[1]: (at[0], rows.many(row[key]) if many else rows.one(row[key]))
+                for key, at, rows, many in self._related
             }
         if self._post_init is not None:
             self._post_init(instance)

@@ -75,6 +75,19 @@ class ObjectIndex:
         return vars(self.cls).get(SOURCE) if self.definition else None
 
     @cached_property
+    def onlooker(self) -> str | None:
+        """What of the user's runs for each object of the type, so that rows have to become some."""
+        if self.definition is None:
+            return None
+        if hasattr(self.cls, "__post_init__"):
+            return f"{self.name} has a __post_init__"
+        if self.definition.is_type_of is not None:
+            return f"{self.name} has an is_type_of"
+        if self.cls.__getattribute__ is not object.__getattribute__:
+            return f"{self.name} has a __getattribute__"
+        return None
+
+    @cached_property
     def fields(self) -> Mapping[str, FieldIndex]:
         """What each GraphQL field is."""
         return {name: self._field(name, field) for name, field in self.type.fields.items()}

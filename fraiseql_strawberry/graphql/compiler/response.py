@@ -34,7 +34,9 @@ def require_sources(
         for key, nodes in collect(index.schema, object_.type, selections, fragments, {}).items():
             field = _field_of(object_, key, nodes)
             if isinstance(field, (Embedded, Related, Root)):
-                below.append((index.object(field.target), subselections(nodes)))
+                target = index.object(field.target)
+                _refuse_onlookers(target)
+                below.append((target, subselections(nodes)))
 
 
 def _query_object(index: SchemaIndex) -> ObjectIndex:
@@ -85,6 +87,7 @@ class ResponseBuilder(Builder):
 
     def expand(self, object_: ObjectIndex, source: Origin, nodes: Sequence[FieldNode]) -> Expanded:
         """Values, objects and relations under their response keys."""
+        _refuse_onlookers(object_)
         grouped = collect(
             self.index.schema, object_.type, subselections(nodes), self.fragments, self.values
         )
@@ -126,6 +129,11 @@ class ResponseBuilder(Builder):
             raise SteppedAside(f"{name} is an object without a column or a relation")
         below = self.expand(self.index.object(field.target), JsonObject(name), nodes)
         return self.document(key, object_, source, field, below)
+
+
+def _refuse_onlookers(object_: ObjectIndex) -> None:
+    if object_.onlooker is not None:
+        raise SteppedAside(object_.onlooker)
 
 
 def _not_too_many(fields: list[Any]) -> tuple[Any, ...]:

@@ -25,7 +25,7 @@ from graphql import (
 
 from .reason import SteppedAside
 
-__all__ = ["Fragments", "collect", "response_key", "subselections"]
+__all__ = ["Fragments", "collect", "only_selects", "response_key", "subselections"]
 
 Fragments = Mapping[str, FragmentDefinitionNode]
 
@@ -38,6 +38,15 @@ def response_key(node: FieldNode) -> str:
 def subselections(nodes: Iterable[FieldNode]) -> list[SelectionSetNode]:
     """What the merged nodes of one field select below it."""
     return [node.selection_set for node in nodes if node.selection_set is not None]
+
+
+def only_selects(nodes: Iterable[FieldNode]) -> bool:
+    """Whether the nodes of one field have no other directives than `@skip` and `@include`."""
+    return all(
+        directive.name.value in ("skip", "include")
+        for node in nodes
+        for directive in node.directives or ()
+    )
 
 
 def collect(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,18 @@ class Slots:
         self.constants: list[Any] = []
         self.given: list[tuple[int, Any, Convert, str]] = []
         self.computed: list[tuple[int, Computed, Convert, str]] = []
+
+    @contextmanager
+    def undone_by(self, error: type[Exception]) -> Generator[None]:
+        """Give back, where the block raises that error, the slots that it took."""
+        before = len(self.constants)
+        try:
+            yield
+        except error:
+            del self.constants[before:]
+            self.given = [taken for taken in self.given if taken[0] < before]
+            self.computed = [taken for taken in self.computed if taken[0] < before]
+            raise
 
     def add(self, value: ArgumentValue, convert: Convert, argument: str) -> int:
         """Take a slot for a value.

@@ -133,6 +133,21 @@ class Judge:
         things = [thing for thing in self._rows["tb_thing"] if thing["owner_id"] == wanted]
         return _page(things, arguments, default=3)
 
+    def _query_greeting(self, _: Any, arguments: dict[str, Any]) -> str:
+        return f"Hello, {arguments['name']}"
+
+    def _query_person(self, _: Any, arguments: dict[str, Any]) -> Any:
+        return _one(self._rows["tb_person"], id=str(arguments["id"]))
+
+    def _person_shout(self, row: Any, _: Any) -> str:
+        return f"{row['name']}!"
+
+    def _person_itself(self, row: Any, _: Any) -> Any:
+        return row
+
+    def _thing_doubled(self, row: Any, _: Any) -> int:
+        return 2 * row["number"]
+
     def _person_boss(self, row: Any, _: Any) -> Any:
         return _one(self._rows["tb_person"], id=row["boss_id"])
 

@@ -18,6 +18,7 @@ from graphql import (
 from hypothesis import strategies as st
 
 from tests.isolation.wide.rows import _UUIDS, POOLS
+from tests.isolation.wide.types import HAND_WRITTEN
 from tests.isolation.wide.types import schema as strawberry_schema
 
 SCHEMA = strawberry_schema._schema
@@ -37,6 +38,7 @@ class Operation:
 @dataclass
 class _State:
     draw: Any
+    mixed: bool = False
     definitions: list[str] = field(default_factory=list)
     variables: dict[str, Any] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
@@ -72,10 +74,12 @@ class _State:
 
 
 @st.composite
-def operations(draw: Any) -> Operation:
-    """A query with one to three root fields."""
-    state = _State(draw)
+def operations(draw: Any, *, mixed: bool = False) -> Operation:
+    """A query with one to three root fields; a mixed one has hand-written fields among them."""
+    state = _State(draw, mixed)
     body = _selection(state, SCHEMA.query_type, 0)
+    if mixed:
+        body = f"{{ hello: greeting {body[1:]}"
     parts = [body]
     if state.definitions or draw(st.booleans()):
         definitions = f"({', '.join(state.definitions)})" if state.definitions else ""
@@ -87,8 +91,9 @@ def operations(draw: Any) -> Operation:
 
 def _selection(state: _State, type_: GraphQLObjectType, depth: int) -> str:
     draw = state.draw
-    leaves = [n for n, f in type_.fields.items() if is_leaf_type(get_named_type(f.type))]
-    objects = [n for n in type_.fields if n not in leaves] if depth < MAX_DEPTH else []
+    fields = {n: f for n, f in type_.fields.items() if state.mixed or n not in HAND_WRITTEN}
+    leaves = [n for n, f in fields.items() if is_leaf_type(get_named_type(f.type))]
+    objects = [n for n in fields if n not in leaves] if depth < MAX_DEPTH else []
     items: list[str] = []
     for _ in range(draw(st.integers(1, 3 if depth == 0 else 4))):
         kinds = ["leaf"] * 4 if leaves else []

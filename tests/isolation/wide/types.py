@@ -1,4 +1,4 @@
-"""The decorated types of the wide schema."""
+"""The decorated types of the wide schema, and code of the application's among them."""
 
 from __future__ import annotations
 
@@ -60,6 +60,14 @@ class Person:
     boss: Person | None = fraiseql.relation()
     staff: list[Person] = fraiseql.relation(remote="boss_id", order_by="-id")
     things: list[Thing] = fraiseql.relation(remote="owner_id", order_by="number", limit=5)
+
+    @strawberry.field
+    def shout(self) -> str:
+        return f"{self.name}!"
+
+    @strawberry.field
+    async def itself(self) -> Person:
+        return self
 
 
 @fraiseql.type(sql_source="v_shelf")
@@ -205,6 +213,10 @@ class Thing:
     )
     notes: list[Note] = fraiseql.relation(remote="thing_id", order_by="id")
 
+    @strawberry.field
+    def doubled(self) -> int:
+        return 2 * self.number
+
 
 @fraiseql.query(sql_source="v_thing", order_by="-number")
 def things(
@@ -269,7 +281,24 @@ def letters(limit: int = 50, title: str | None = None) -> list[Letter]: ...
 def letter(id: UUID) -> Letter | None: ...
 
 
-FIELDS = [things, thing, last_thing, people, tag, shelves, notes, letters, letter]
+@fraiseql.query
+async def greeting(name: str = "you") -> str:
+    return f"Hello, {name}"
+
+
+@fraiseql.query
+async def person(session: fraiseql.TenantSession, id: UUID) -> Person | None:
+    try:
+        return await fraiseql.load(Person, session, id=id)
+    except LookupError:
+        return None
+
+
+HAND_WRITTEN = frozenset({"shout", "itself", "doubled", "greeting", "person"})
+FIELDS = [
+    *(things, thing, last_thing, people, tag, shelves, notes, letters, letter),
+    *(greeting, person),
+]
 CONFIG = StrawberryConfig(
     scalar_map={
         Slug: strawberry.scalar(name="Slug", serialize=str, parse_value=str),

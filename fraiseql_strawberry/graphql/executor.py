@@ -24,6 +24,10 @@ __all__ = ["FinishingExecutor", "has_own_executor", "install_executor", "takes_f
 _HANDING_ON = (DirectivesExtension, DirectivesExtensionSync)
 
 
+_theirs = cast(Any, StrawberryGraphQLCoreExecutionContext)
+_complete_list, _complete_object = _theirs.complete_list_value, _theirs.complete_object_value
+
+
 class FinishingExecutor(StrawberryGraphQLCoreExecutionContext):
     """Strawberry's executor. It tells the running operation that it takes finished values."""
 
@@ -37,20 +41,36 @@ class FinishingExecutor(StrawberryGraphQLCoreExecutionContext):
             state.finishing = not any(map(_sees_fields, watching))
 
     def complete_list_value(
-        self, return_type: Any, fields: Any, info: Any, path: Any, result: Any, *more: Any
+        self,
+        return_type: Any,
+        field_details_list: Any,
+        info: Any,
+        path: Any,
+        result: Any,
+        position_context: Any,
     ) -> Any:
         """The list, of which nothing is left to do where it is finished."""
         if type(result) is Finished:
             return result.value
-        return super().complete_list_value(return_type, fields, info, path, result, *more)
+        return _complete_list(
+            self, return_type, field_details_list, info, path, result, position_context
+        )
 
     def complete_object_value(
-        self, return_type: Any, fields: Any, info: Any, path: Any, result: Any, *more: Any
+        self,
+        return_type: Any,
+        field_details_list: Any,
+        info: Any,
+        path: Any,
+        result: Any,
+        position_context: Any,
     ) -> Any:
         """The object, of which nothing is left to do where it is finished."""
         if type(result) is Finished:
             return result.value
-        return super().complete_object_value(return_type, fields, info, path, result, *more)
+        return _complete_object(
+            self, return_type, field_details_list, info, path, result, position_context
+        )
 
 
 def install_executor(schema: Schema) -> None:
@@ -69,8 +89,7 @@ def has_own_executor(schema: Schema) -> bool:
     Args:
         schema: The schema, served or not.
     """
-    executor: object = getattr(schema, "execution_context_class", None)
-    return executor not in (StrawberryGraphQLCoreExecutionContext, FinishingExecutor)
+    return _executor_of(schema) not in (StrawberryGraphQLCoreExecutionContext, FinishingExecutor)
 
 
 def takes_finished(schema: Schema) -> bool:
@@ -80,9 +99,13 @@ def takes_finished(schema: Schema) -> bool:
         schema: The schema.
     """
     extensions = cast(Any, schema).get_extensions()
-    return schema.execution_context_class is FinishingExecutor and not any(
+    return _executor_of(schema) is FinishingExecutor and not any(
         _sees_fields(extension) for extension in extensions if extension._implements_resolve()
     )
+
+
+def _executor_of(schema: Schema) -> Any:
+    return getattr(schema, "execution_context_class", None)
 
 
 def _sees_fields(extension: Any) -> bool:
@@ -90,5 +113,6 @@ def _sees_fields(extension: Any) -> bool:
 
     One that says `fraiseql_safe = True` is also not called for what was compiled in the fast lane.
     """
-    kind = type(extension)
-    return vars(kind).get("fraiseql_safe") is not True and kind not in _HANDING_ON
+    kind = cast(Any, type(extension))
+    own = cast("dict[str, object]", vars(kind))
+    return own.get("fraiseql_safe") is not True and kind not in _HANDING_ON

@@ -81,7 +81,7 @@ class ObjectIndex:
             return None
         if hasattr(self.cls, "__post_init__"):
             return f"{self.name} has a __post_init__"
-        if self.definition.is_type_of is not None:
+        if cast(Any, self.definition).is_type_of is not None:
             return f"{self.name} has an is_type_of"
         if self.cls.__getattribute__ is not object.__getattribute__:
             return f"{self.name} has a __getattribute__"

@@ -34,7 +34,7 @@ _VALUE = "v"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FieldRead:
     """One shape of a field.
 
     Args:
@@ -57,28 +57,28 @@ class Load:
         many: Whether the field is a list.
     """
 
-    __slots__ = ("_many", "_reading", "args")
+    __slots__ = ("_many", "_read", "args")
 
-    def __init__(self, reading: Reading, args: list[Any], many: bool) -> None:
-        self._reading = reading
+    def __init__(self, reading: FieldRead, args: list[Any], many: bool) -> None:
+        self._read = reading
         self._many = many
         self.args = args
 
     @property
     def plan(self) -> Plan:
         """What is read."""
-        return self._reading.statement.plan
+        return self._read.statement.plan
 
     def sql(self, schema: str | None = None) -> str:
         """The query, which gives one JSON value; `schema` qualifies its sources."""
-        return self._reading.statement.rendered.text(schema)
+        return self._read.statement.rendered.text(schema)
 
     def violates(self, text: str | None) -> bool:
         """Whether something finished in the JSON text breaks a promise of the GraphQL schema.
 
         Then the field is read again without finishing, so that the error is graphql-core's own.
         """
-        nulls = self._reading.nulls
+        nulls = self._read.nulls
         return nulls is not None and text is not None and nulls.found_in(text.encode())
 
     def value(self, text: str | None) -> Any:
@@ -92,7 +92,7 @@ class Load:
         return self._value(data[_VALUE] if data else None)
 
     def _value(self, rows: Any) -> Any:
-        makes = self._reading.rows
+        makes = self._read.rows
         return makes.many(rows or []) if self._many else makes.one(rows)
 
 
@@ -115,7 +115,7 @@ class FieldCompiler:
         self._catalog = catalog
         self._settings = settings
         self._known: dict[Hashable, _Field] = {}
-        self._objects: dict[Hashable, Reading] = {}
+        self._objects: dict[Hashable, FieldRead] = {}
 
     def root(self, info: GraphQLResolveInfo[Any], *, finishing: bool = False) -> Load:
         """The statement of a root field that reads a source.
@@ -190,7 +190,7 @@ class FieldCompiler:
             source = self._catalog.located(object_.source)
             select = Select(source, below.fields, tuple(filters))
             plan = Plan((Nested(_VALUE, select, many=False, nullable=True),))
-            found = self._objects[key] = Reading(_statement(plan, builder, ()), below.hydrate)
+            found = self._objects[key] = FieldRead(_statement(plan, builder, ()), below.hydrate)
         return Load(found, builder.slots.constants, many=False)
 
     def _field(self, info: GraphQLResolveInfo[Any]) -> FieldIndex | None:
@@ -227,7 +227,7 @@ class _Field:
         definitions = info.operation.variable_definitions or ()
         nodes = [*self._nodes, *self._fragments.values()]
         self._shape = Shape(index.schema, definitions, nodes, strict=False)
-        self._readings: dict[Hashable, Reading] = {}
+        self._readings: dict[Hashable, FieldRead] = {}
 
     def load(
         self,
@@ -258,7 +258,7 @@ class _Field:
                 args[parameter.slot] = [convert(value) for value in column]
         return Load(found, args, field.many)
 
-    def _compile(self, field: Root | Related, values: Values, *, finishing: bool) -> Reading:
+    def _compile(self, field: Root | Related, values: Values, *, finishing: bool) -> FieldRead:
         builder = AttributeBuilder(
             self._index,
             self._catalog,
@@ -285,7 +285,7 @@ class _Field:
         # The field's own null is graphql-core's to judge: it gets None.
         plan = Plan((replace(nested, nullable=True),), keys)
         nulls = Nulls(plan) if builder.finished else None
-        return Reading(_statement(plan, builder, (cost,)), rows, nulls)
+        return FieldRead(_statement(plan, builder, (cost,)), rows, nulls)
 
 
 def _statement(plan: Plan, builder: Builder, costs: tuple[Cost, ...]) -> Statement:

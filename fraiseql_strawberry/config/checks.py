@@ -5,9 +5,9 @@ from __future__ import annotations
 from .keys import short_secrets
 from .mistakes import Mistake
 from .reading import Reader
-from .sections import Auth, Multitenancy
+from .sections import Auth, Graphql, Multitenancy
 
-__all__ = ["check_schemas", "production_of", "risks"]
+__all__ = ["check_limits", "check_schemas", "production_of", "risks"]
 
 _RESERVED = ("public", "pg_", "information_schema")
 _UUID_DIGITS = 32
@@ -52,6 +52,13 @@ def check_schemas(reader: Reader, multitenancy: Multitenancy) -> None:
         ):
             hint = f"Its name fits schema_template; choose one that does not begin with {prefix}"
             reader.complain(where, "could be the schema of a tenant", hint)
+
+
+def check_limits(reader: Reader, graphql: Graphql) -> None:
+    """A default that nobody may ask for is a mistake; one that was left alone yields."""
+    path = ("graphql", "default_limit")
+    if reader.raw(path) is not None and graphql.default_limit > graphql.max_limit:
+        reader.complain(path, f"is above max_limit, {graphql.max_limit}", "Lower it, or raise that")
 
 
 def risks(reader: Reader, auth: Auth) -> list[Mistake]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, Self
 
-from .checks import check_schemas, production_of, risks
+from .checks import check_limits, check_schemas, production_of, risks
 from .keys import read_auth
 from .lines import Path
 from .mistakes import Mistake, config_error
@@ -85,18 +85,20 @@ class Config:
         reader.check_names()
         production = production_of(reader)
         multitenancy = _multitenancy(reader)
+        graphql = reader.section(Graphql, ("graphql",))
         config = cls(
             project=reader.section(Project, ("project",)),
             database=_database(reader),
             server=reader.section(Server, ("server",)),
             auth=read_auth(reader, notices),
             multitenancy=multitenancy,
-            graphql=reader.section(Graphql, ("graphql",)),
+            graphql=graphql,
             path=path,
             production=production,
             origin=origin,
         )
         check_schemas(reader, multitenancy)
+        check_limits(reader, graphql)
         (reader.mistakes if production else notices).extend(risks(reader, config.auth))
         if reader.mistakes:
             raise config_error(reader.mistakes)

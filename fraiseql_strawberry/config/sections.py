@@ -192,5 +192,6 @@ class Graphql:
     fast_lane: bool = True
     server_timing: bool = False
     max_limit: Annotated[int, _count] = 1000
+    default_limit: Annotated[int, _count] = 100
     max_body_bytes: Annotated[int, whole(1, 1_000_000_000)] = 1_000_000
     max_cost: Annotated[int, whole(1, 1_000_000_000)] = 100_000

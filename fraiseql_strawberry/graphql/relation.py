@@ -193,7 +193,7 @@ def relation(
         through: For many-to-many, the link table and its columns towards this type and towards
             the other: `("tb_post_tag", "post_id", "tag_id")`.
         order_by: The order of a list: `"-created_at, id"`.
-        limit: Rows of a list where the client names no limit; `[graphql] max_limit` by default.
+        limit: Rows of a list where the client names no limit; `[graphql] default_limit` by default.
         **options: Whatever `strawberry.field` takes (`name`, `description`, …).
 
     Returns:

@@ -60,7 +60,11 @@ class ServedSchema:
             lifting=not document_is_seen(schema),
         )
         self.index = SchemaIndex(schema)
-        self.settings = Settings(max_limit=graphql.max_limit, max_cost=graphql.max_cost)
+        self.settings = Settings(
+            max_limit=graphql.max_limit,
+            default_limit=graphql.default_limit,
+            max_cost=graphql.max_cost,
+        )
         self.lanes: list[Any] = []  # its fast lane, or None, once that has been decided
         self._names = source_names(self.index.sources())
         self._by_place: dict[str, Revision] = {}

@@ -84,7 +84,7 @@ class Relation:
         remote: Columns of the rows it leads to, in the same order.
         through: The link table between the two, for many-to-many.
         order_by: The fixed order of a list.
-        limit: The length of a list where the client names none; None is the highest allowed.
+        limit: The length of a list where the client names none; None is the configuration's.
     """
 
     local: tuple[str, ...]

@@ -28,7 +28,7 @@ from fraiseql_strawberry.graphql.compiler import (
     verify,
 )
 from tests.isolation.wide.database import Wide, open_wide
-from tests.isolation.wide.judge import Judge
+from tests.isolation.wide.judge import DEFAULT_LIMIT, Judge
 from tests.isolation.wide.operations import Operation, operations
 from tests.isolation.wide.rows import CLEAN, TENANTS, make_rows
 from tests.isolation.wide.types import schema
@@ -37,7 +37,7 @@ MakeTenancy = Callable[..., Tenancy]
 
 # 10,000 for a thorough run.
 EXAMPLES = int(os.environ.get("FRAISEQL_EXAMPLES", "300"))
-BOUNDS = Settings(first_parameter=1, max_cost=10**12)
+BOUNDS = Settings(first_parameter=1, max_cost=10**12, default_limit=DEFAULT_LIMIT)
 # A document that the server refuses as a whole, however valid: its bounds have tests of their own.
 BOUNDED = re.compile("exceeds the limit|too many times|more than .* tokens")
 JUDGES = {tenant: Judge(make_rows(tenant)) for tenant in TENANTS}
@@ -65,7 +65,13 @@ def ordered(text: str) -> Any:
 @pytest.fixture(scope="module")
 async def standard(wide: Wide, make_tenancy: MakeTenancy) -> AsyncIterator[Tenancy]:
     """A tenancy over the wide database that never takes the fast lane."""
-    graphql = {"fast_lane": False, "max_cost": 10**9, "max_depth": 50, "max_aliases": 500}
+    graphql = {
+        "fast_lane": False,
+        "max_cost": 10**9,
+        "default_limit": DEFAULT_LIMIT,
+        "max_depth": 50,
+        "max_aliases": 500,
+    }
     urls = Urls(wide.url, wide.url, wide.url, wide.url, wide.url)
     async with make_tenancy(urls, graphql=graphql) as running:
         yield running

@@ -22,7 +22,9 @@ from fraiseql_strawberry.graphql.compiler import (
 )
 from fraiseql_strawberry.sql.catalog import Catalog
 
-SETTINGS = Settings(first_parameter=1, max_limit=100, max_cost=20_000, max_shapes=4)
+SETTINGS = Settings(
+    first_parameter=1, max_limit=100, default_limit=30, max_cost=20_000, max_shapes=4
+)
 
 
 @strawberry.enum

@@ -44,6 +44,14 @@ def test_a_risk_is_a_warning_and_in_production_an_error(
     assert GOOD not in warning
 
 
+def test_a_default_limit_above_the_highest_is_a_mistake() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config("[graphql]\nmax_limit = 50\n\ndefault_limit = 51", env={})
+    assert str(caught.value).startswith("fraiseql.toml:4: [graphql] default_limit is above max_li")
+    assert parse_config("[graphql]\nmax_limit = 50", env={}).graphql.max_limit == 50
+    parse_config("[graphql]\nmax_limit = 50\ndefault_limit = 50", env={})
+
+
 @pytest.mark.parametrize(
     ("text", "env"),
     [

@@ -85,6 +85,7 @@ max_aliases = 0
 max_tokens = 100
 fast_lane = false
 max_limit = 10
+default_limit = 5
 max_body_bytes = 1000
 max_cost = 10
 server_timing = true

@@ -60,7 +60,7 @@ def test_many_to_many_goes_through_its_link_table() -> None:
     bound = bind("{ users { friends { name } } }")
     assert (
         'FROM "v_user" AS t$3 JOIN "app"."tb_friend" AS t$5 ON t$5."friend_id" = t$3."id" '
-        'WHERE t$5."user_id" = t$1."id" LIMIT 100' in bound.sql()
+        'WHERE t$5."user_id" = t$1."id" LIMIT 30' in bound.sql()
     )
 
 

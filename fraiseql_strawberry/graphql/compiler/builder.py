@@ -91,7 +91,7 @@ class Builder(ABC):
         )
         order = self._chosen_order(values) or query.order_by
         refs = self._order(object_, query.source, order)
-        limit, offset, cost = self._bounds(values, root.many, None)
+        limit, offset, cost = self._bounds(values, root.many, self.settings.max_limit)
         if not root.many and refs:
             limit = 1  # the first of an order; without one, a second row is an error
         below = self.expand(object_, query.source, nodes)
@@ -114,7 +114,8 @@ class Builder(ABC):
         remote = self.source_of(object_)
         join = join_of(self.catalog, parent, source, object_, remote, relation)
         values = self._arguments(nodes, field)
-        limit, offset, cost = self._bounds(values, field.many, relation.limit)
+        default = self.settings.default_limit if relation.limit is None else relation.limit
+        limit, offset, cost = self._bounds(values, field.many, default)
         order = self._order(object_, remote, relation.order_by)
         if not field.many and order:
             limit = 1
@@ -203,12 +204,12 @@ class Builder(ABC):
         )
 
     def _bounds(
-        self, values: Mapping[str, ArgumentValue], many: bool, default: int | None
+        self, values: Mapping[str, ArgumentValue], many: bool, default: int
     ) -> tuple[Parameter | int | None, Parameter | None, Cost]:
         if not many:
             return None, None, Cost(1)
         highest = self.settings.max_limit
-        limit: Parameter | int = highest if default is None else min(default, highest)
+        limit: Parameter | int = min(default, highest)
         cost = Cost(limit)
         value = values.get("limit")
         if isinstance(value, Known) and value.ours:

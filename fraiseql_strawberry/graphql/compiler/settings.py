@@ -12,7 +12,10 @@ class Settings:
     """What the compiler needs to know of the configuration.
 
     Args:
-        max_limit: The longest list a client may ask for, and the length where nothing is asked.
+        max_limit: The longest list a client may ask for, and the length of a root field's list
+            where neither the client nor its signature says.
+        default_limit: The length of a list below a row where neither the client nor its
+            `relation(limit=…)` says.
         max_cost: The most rows that one operation may read, by its limits multiplied.
         first_parameter: The number of a statement's first own parameter; `$1` is the tenant's.
         max_shapes: How many statements are kept per operation or field; the oldest goes first.
@@ -20,6 +23,7 @@ class Settings:
     """
 
     max_limit: int = 1000
+    default_limit: int = 100
     max_cost: int = 1_000_000
     first_parameter: int = 2
     max_shapes: int = 64

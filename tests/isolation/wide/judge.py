@@ -32,6 +32,7 @@ from tests.isolation.wide.rows import Rows
 from tests.isolation.wide.types import schema as strawberry_schema
 
 MAX_LIMIT = 1000
+DEFAULT_LIMIT = 3
 
 _NAMES = {
     "a_status": {"draft": "DRAFT", "in_review": "IN_REVIEW", "published": "PUBLISHED"},
@@ -131,7 +132,7 @@ class Judge:
     def _remark_things(self, row: Any, arguments: Any) -> Any:
         wanted = row["person_id"] or "nobody"
         things = [thing for thing in self._rows["tb_thing"] if thing["owner_id"] == wanted]
-        return _page(things, arguments, default=3)
+        return _page(things, arguments, 3)
 
     def _query_greeting(self, _: Any, arguments: dict[str, Any]) -> str:
         return f"Hello, {arguments['name']}"
@@ -153,11 +154,11 @@ class Judge:
 
     def _person_staff(self, row: Any, arguments: Any) -> Any:
         staff = [other for other in self._rows["tb_person"] if other["boss_id"] == row["id"]]
-        return _page(_by_id(staff)[::-1], arguments)
+        return _page(_by_id(staff)[::-1], arguments, DEFAULT_LIMIT)
 
     def _person_things(self, row: Any, arguments: Any) -> Any:
         things = [thing for thing in self._rows["tb_thing"] if thing["owner_id"] == row["id"]]
-        return _page(things, arguments, default=5)
+        return _page(things, arguments, 5)
 
     def _shelf_things(self, row: Any, arguments: Any) -> Any:
         key = (row["region"], row["number"])
@@ -166,13 +167,15 @@ class Judge:
             for thing in self._rows["tb_thing"]
             if (thing["shelf_region"], thing["shelf_number"]) == key
         ]
-        return _page(things[::-1], arguments)
+        return _page(things[::-1], arguments, DEFAULT_LIMIT)
 
     def _tag_things(self, row: Any, arguments: Any) -> Any:
         linked = {
             link["thing_id"] for link in self._rows["tb_thing_tag"] if link["tag_id"] == row["id"]
         }
-        return _page([t for t in self._rows["tb_thing"] if t["id"] in linked], arguments)
+        return _page(
+            [t for t in self._rows["tb_thing"] if t["id"] in linked], arguments, DEFAULT_LIMIT
+        )
 
     def _tag_id(self, row: Any, _: Any) -> str:
         return str(row["id"])
@@ -190,11 +193,13 @@ class Judge:
         linked = {
             link["tag_id"] for link in self._rows["tb_thing_tag"] if link["thing_id"] == row["id"]
         }
-        return _page([t for t in self._rows["tb_tag"][::-1] if t["id"] in linked], arguments)
+        return _page(
+            [t for t in self._rows["tb_tag"][::-1] if t["id"] in linked], arguments, DEFAULT_LIMIT
+        )
 
     def _thing_notes(self, row: Any, arguments: Any) -> Any:
         notes = [n for n in self._rows["tb_note"] if n["data"]["thing_id"] == row["id"]]
-        return _page(_by_id(notes), arguments)
+        return _page(_by_id(notes), arguments, DEFAULT_LIMIT)
 
 
 _INSIDE = {"Letter", "Remark", "Place", "Country"}

@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from .check import refuse_unsafe_database
 from .config import Config, load_config, with_overrides
 from .errors import TenancyError
 from .events import Observer
@@ -58,6 +59,7 @@ class Tenancy(Runtime):
             config = with_overrides(config, {"multitenancy": sections})
         super().__init__(config, engine=engine, session_class=session_class, observers=observers)
         self.middleware = tuple(middleware)
+        self.when_started(functools.partial(refuse_unsafe_database, self))
 
     @classmethod
     def from_toml(

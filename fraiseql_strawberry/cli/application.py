@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .check import check
 from .failures import Commands
 from .init import init
 from .schema import schema
@@ -17,6 +18,7 @@ from .token import token
 __all__ = ["app"]
 
 _EXAMPLES = {
+    check: "fraiseql-strawberry check --fix-sql mend.sql",
     init: "fraiseql-strawberry init --strategy row",
     schema: "fraiseql-strawberry schema blog.schema > schema.graphql",
     serve: "fraiseql-strawberry serve blog.app:app --reload",

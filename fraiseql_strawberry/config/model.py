@@ -20,6 +20,7 @@ from .secret import SecretUrl
 from .secret_rules import database_url
 from .sections import (
     Auth,
+    Check,
     Database,
     Graphql,
     Multitenancy,
@@ -44,6 +45,7 @@ class Config:
         auth: `[auth]`.
         multitenancy: `[multitenancy]`, with `routing` inside.
         graphql: `[graphql]`.
+        check: `[check]`.
         path: The file it was loaded from.
         production: Whether `FRAISEQL_ENV` is "production".
         warnings: What should be mended, each with file and line, to be logged at start-up.
@@ -56,6 +58,7 @@ class Config:
     auth: Auth = field(default_factory=Auth)
     multitenancy: Multitenancy = field(default_factory=Multitenancy)
     graphql: Graphql = field(default_factory=Graphql)
+    check: Check = field(default_factory=Check)
     path: FilePath | None = None
     production: bool = False
     warnings: tuple[str, ...] = ()
@@ -93,6 +96,7 @@ class Config:
             auth=read_auth(reader, notices),
             multitenancy=multitenancy,
             graphql=graphql,
+            check=reader.section(Check, ("check",)),
             path=path,
             production=production,
             origin=origin,

@@ -14,6 +14,7 @@ from .rules import UNSET, Rule, RuleError, choice, flag
 from .secret_rules import is_exposed
 from .sections import (
     Auth,
+    Check,
     Database,
     Graphql,
     Multitenancy,
@@ -33,6 +34,7 @@ SECTIONS: dict[Path, type[Any]] = {
     ("multitenancy",): Multitenancy,
     ("multitenancy", "routing"): Routing,
     ("graphql",): Graphql,
+    ("check",): Check,
 }
 
 _S = TypeVar("_S")

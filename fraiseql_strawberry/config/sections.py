@@ -7,8 +7,9 @@ this file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from .duration import duration, duration_ms
 from .rules import choice, many, matching, number, whole, words
@@ -18,6 +19,7 @@ from .secret_rules import database_url, secret_text, web_url
 __all__ = [
     "ALGORITHMS",
     "Auth",
+    "Check",
     "Database",
     "Graphql",
     "Multitenancy",
@@ -178,6 +180,26 @@ class Multitenancy:
     tenants_table: Annotated[str | None, _table] = None
     startup_check: StartupCheck = "enforce"
     routing: Routing = field(default_factory=Routing)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`[check]`: findings that are known, each with the reason why it stands."""
+
+    ignore: Annotated[
+        tuple[str, ...],
+        many(
+            matching(
+                r"[A-Z][0-9]{2}(?::\S+)? +\S(?s:.*)",
+                'a finding and the reason why it stands: "T08:app.tb_plan it has ten rows"',
+            )
+        ),
+    ] = ()
+
+    @property
+    def ignored(self) -> Mapping[str, str]:
+        """The reason for each finding that is ignored, by its key."""
+        return dict(cast("tuple[str, str]", entry.split(maxsplit=1)) for entry in self.ignore)
 
 
 @dataclass(frozen=True, slots=True)

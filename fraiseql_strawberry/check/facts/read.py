@@ -38,6 +38,7 @@ async def read_facts(
     setting: str = "app.tenant_id",
     tenant_column: str = "tenant_id",
     schema_pattern: str | None = None,
+    pooler_declared: bool = False,
 ) -> Facts:
     """Read what the catalog says, as one role may see it.
 
@@ -47,6 +48,7 @@ async def read_facts(
         setting: The setting that policies read.
         tenant_column: The column that names a row's tenant.
         schema_pattern: What tenants' schemas are LIKE, for the schema strategy.
+        pooler_declared: Whether the configuration knows of a pooler.
 
     Raises:
         SetupError: When there is no such role.
@@ -74,7 +76,7 @@ async def read_facts(
             tenant_column=tenant_column,
             setting=setting,
             schema_pattern=schema_pattern,
-            behind_pooler=pid != connection.get_server_pid(),
+            behind_pooler=not pooler_declared and pid != connection.get_server_pid(),
         )
 
 

@@ -90,6 +90,9 @@ max_body_bytes = 1000
 max_cost = 10
 server_timing = true
 
+[check]
+ignore = ["T08:app.tb_plan it has ten rows"]
+
 [multitenancy.routing]
 registry_url = "${REGISTRY_DATABASE_URL}"
 registry_table = "routing.databases"

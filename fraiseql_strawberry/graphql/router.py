@@ -42,6 +42,7 @@ _REQUEST_CODES = {
     "SERVICE_UNAVAILABLE": 503,
 }
 _GRAPHQL_JSON = "application/graphql-response+json"
+_RESPONSE = "fraiseql_response"
 
 
 class _Route(APIRoute):
@@ -171,6 +172,9 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         """Strawberry's own handling, with its plain-text refusals turned into coded errors."""
+        # Strawberry keeps the response of the latest request on the router. After an await it is
+        # another one's: its headers, and whatever cookies it set, went to the wrong client.
+        request.scope[_RESPONSE] = context.response
         try:
             answer = await self._fast(request, context)
             response = answer or cast(Any, await super().run(request, context, root_value))
@@ -178,6 +182,10 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             body = BadUserInput(error.reason).body()
             response = JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
         return _negotiated(request, response)
+
+    async def get_sub_response(self, request: Request) -> Response:
+        """The response whose status and headers the request's own code has set."""
+        return request.scope[_RESPONSE]
 
     async def _fast(self, request: Any, context: Any) -> Response | None:
         """The fast lane behind FastAPI's dependencies, which have run by now."""

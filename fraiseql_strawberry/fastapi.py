@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
@@ -12,8 +12,10 @@ from uuid import uuid4
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
+from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .errors import SetupError, TenancyError, UsageError
@@ -71,6 +73,22 @@ def set_runtime(app: Any, runtime: Runtime) -> None:
     setattr(app.state, _RUNTIME, runtime)
 
 
+def share_runtime(app: Any, runtime: Runtime) -> None:
+    """Make an app's tenancy that of the apps mounted in it, where they have none of their own."""
+    for mounted in _mounted(app):
+        if getattr(mounted.state, _RUNTIME, None) is None:
+            setattr(mounted.state, _RUNTIME, runtime)
+
+
+def _mounted(routed: Any) -> Iterator[Starlette]:
+    for route in routed.routes:
+        inner = getattr(route, "app", None) if isinstance(route, Mount) else None
+        if isinstance(inner, Starlette):
+            yield inner
+        if isinstance(inner, (Starlette, Router)):
+            yield from _mounted(inner)
+
+
 def scope_of(asgi: Scope) -> RequestScope:
     """The request's scope; made on first sight.
 
@@ -87,9 +105,22 @@ def scope_of(asgi: Scope) -> RequestScope:
 async def resolved(connection: HTTPConnection) -> AsyncGenerator[tuple[Runtime, RequestScope]]:
     """The runtime and the resolved scope of a request, ambient for the block."""
     runtime, scope = runtime_of(connection), scope_of(connection.scope)
+    _answer_errors(connection.scope)
     await runtime.resolve(scope, connection.scope["headers"])
     with enter_scope(scope):
         yield runtime, scope
+
+
+def _answer_errors(asgi: Scope) -> None:
+    """Let the app that serves this request answer our errors, unless it does so already.
+
+    Where `install` was not called nobody has told it how. The handlers of an app are read when it
+    is first called, which is before its lifespan; those that Starlette looks into stand in the
+    ASGI scope, and for a mounted app they are its own.
+    """
+    handlers = asgi.get("starlette.exception_handlers")
+    if handlers is not None:
+        handlers[0].setdefault(TenancyError, answer_error)
 
 
 async def _tenant_session(connection: HTTPConnection) -> AsyncGenerator[AsyncSession]:

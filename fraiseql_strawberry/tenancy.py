@@ -15,7 +15,7 @@ from .check import refuse_unsafe_database
 from .config import Config, load_config, with_overrides
 from .errors import TenancyError
 from .events import Observer
-from .fastapi import ScopeMiddleware, answer_error, set_runtime
+from .fastapi import ScopeMiddleware, answer_error, set_runtime, share_runtime
 from .graphql.context_getter import tenant_context_getter
 from .graphql.extension import TenancyExtension
 from .graphql.middleware import Middleware
@@ -93,8 +93,12 @@ class Tenancy(Runtime):
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncGenerator[None]:
-        """For `FastAPI(lifespan=tenancy.lifespan)`: start before the first request, stop after."""
+        """For `FastAPI(lifespan=tenancy.lifespan)`: start before the first request, stop after.
+
+        Apps that are mounted in it share the tenancy; their own lifespans never run.
+        """
         set_runtime(app, self)
+        share_runtime(app, self)
         await self.start()
         try:
             yield

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 __all__ = [
+    "ArchiveError",
     "AutocommitRefused",
     "BadUserInput",
     "ConfigError",
+    "ConfirmationRefused",
     "Forbidden",
     "NestedAcquisition",
     "PlacementRefused",
@@ -22,7 +24,9 @@ __all__ = [
     "SetupError",
     "TenancyError",
     "TenantBusy",
+    "TenantConflict",
     "TenantMismatch",
+    "TenantNotFound",
     "TenantSwitchRefused",
     "TenantUnavailable",
     "Unauthorized",
@@ -119,6 +123,30 @@ class BadUserInput(TenancyError):
     default_message = "Bad user input"
 
 
+class TenantNotFound(TenancyError):
+    """There is no tenant of that id; for administrators only, who may know."""
+
+    code = "TENANT_NOT_FOUND"
+    status = 404
+    default_message = "There is no such tenant"
+
+
+class TenantConflict(TenancyError):
+    """A tenant's record does not admit what was asked for: it is another's, or in another state."""
+
+    code = "TENANT_CONFLICT"
+    status = 409
+    default_message = "The tenant is not in a state that admits this"
+
+
+class ConfirmationRefused(TenancyError):
+    """A deletion was not confirmed, or something else was confirmed than what is there now."""
+
+    code = "CONFIRMATION_REFUSED"
+    status = 400
+    default_message = "The deletion was not confirmed"
+
+
 class RateLimited(TenancyError):
     """The tenant exceeded its own request limit."""
 
@@ -208,6 +236,10 @@ class ConfigError(SetupError):
 
 class SchemaError(SetupError):
     """A decorated type, query or relation does not fit its source."""
+
+
+class ArchiveError(SetupError):
+    """An archive of a tenant is damaged, or does not fit where it is to be imported."""
 
 
 class UnsafeDatabase(SetupError):

@@ -67,6 +67,7 @@ class Runtime:
         self.session_class = session_class
         self.observers: tuple[Observer, ...] = tuple(observers)
         self.middleware: tuple[Any, ...] = ()
+        self.extras: dict[type, Any] = {}  # what layers above keep with a deployment
         self.verifier: TokenVerifier | None = build_verifier(config)
         self.rules = TenantRules(
             header=config.multitenancy.tenant_header,

@@ -24,6 +24,7 @@ class TenantStatus(enum.StrEnum):
     """Where a tenant is in its life; only an active one is served."""
 
     PROVISIONING = "provisioning"
+    MIGRATING = "migrating"
     ACTIVE = "active"
     SUSPENDED = "suspended"
     ARCHIVED = "archived"

@@ -9,7 +9,13 @@ import typer
 from typer.core import TyperGroup
 
 from ..config import redact_url
-from ..errors import BadUserInput, SetupError, TenancyError
+from ..errors import (
+    BadUserInput,
+    ConfirmationRefused,
+    SetupError,
+    TenancyError,
+    TenantNotFound,
+)
 
 __all__ = ["FAILED", "MISTAKEN", "CommandFailed", "Commands", "code_of", "redacted"]
 
@@ -19,6 +25,7 @@ FAILED = 1
 MISTAKEN = 2
 """The exit code of a mistake in the call, the configuration or the schema."""
 
+_MISTAKES = (SetupError, BadUserInput, TenantNotFound, ConfirmationRefused)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 
 
@@ -28,7 +35,7 @@ class CommandFailed(TenancyError):
 
 def code_of(error: BaseException) -> int:
     """The exit code that an expected error means."""
-    return MISTAKEN if isinstance(error, (SetupError, BadUserInput)) else FAILED
+    return MISTAKEN if isinstance(error, _MISTAKES) else FAILED
 
 
 def redacted(text: str) -> str:

@@ -177,7 +177,10 @@ class Multitenancy:
     schema_template: Annotated[str, _template] = "tenant_{id}"
     shared_schemas: Annotated[tuple[str, ...], many(matching(_NAME, "the name of a schema"))] = ()
     role_template: Annotated[str | None, _template] = None
+    database_template: Annotated[str, _template] = "tenant_{id}"
     tenants_table: Annotated[str | None, _table] = None
+    migrations: Annotated[str | None, words("the path of a folder")] = None
+    warm: Annotated[int, whole(0, 1000)] = 0
     startup_check: StartupCheck = "enforce"
     routing: Routing = field(default_factory=Routing)
 

@@ -114,7 +114,10 @@ setting = "blog.tenant"
 schema_template = "t_{id}"
 role_template = "r_{id}"
 shared_schemas = ["shared"]
+database_template = "d_{id}"
 tenants_table = "app.tenants"
+migrations = "migrations"
+warm = 3
 startup_check = "warn"
 """
 

@@ -1,0 +1,119 @@
+"""What the lifecycle is made of, put together from a configuration when it is first needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from ..config import Config
+from ..errors import SetupError
+from ..isolation.schema_name import SchemaNames
+from ..runtime import Runtime
+from .administrator import Administrator
+from .control import service_role
+from .delete import Deleting
+from .migrations import Migrations, SqlScripts
+from .places import Places, RowPlaces, SchemaPlaces
+from .provision import Provisioning
+from .records import Records
+from .shelve import Shelving
+from .standing import Standing
+
+__all__ = ["LifecycleParts"]
+
+
+class LifecycleParts:
+    """The parts of one deployment; each is made on its first use.
+
+    Args:
+        runtime: The deployment.
+        migrations: What makes a tenant's tables; by default what `[multitenancy] migrations` names.
+    """
+
+    def __init__(self, runtime: Runtime, migrations: Migrations | None = None) -> None:
+        self.runtime = runtime
+        self.config: Config = runtime.config
+        self.records = Records(self.config.multitenancy.id_type)
+        self._given = migrations
+
+    @cached_property
+    def administrator(self) -> Administrator:
+        """The administrator's connections.
+
+        Raises:
+            SetupError: The configuration names none.
+        """
+        return Administrator.of(self.config)
+
+    @cached_property
+    def migrations(self) -> Migrations | None:
+        """What makes a tenant's tables, if anything does.
+
+        Raises:
+            SetupError: The folder is not there, or there is nothing in it.
+        """
+        named = self.config.multitenancy.migrations
+        if self._given is not None or named is None:
+            return self._given
+        here = self.config.path.parent if self.config.path else Path()
+        return SqlScripts(here / named)
+
+    @cached_property
+    def places(self) -> Places:
+        """How tenants are kept, under the strategy of this deployment."""
+        multitenancy = self.config.multitenancy
+        service = service_role(self.config)
+        if multitenancy.strategy == "row":
+            return RowPlaces(
+                self.administrator, self.records, setting=multitenancy.setting, service=service
+            )
+        if multitenancy.strategy == "schema":
+            return self.schemas
+        raise SetupError('[multitenancy] strategy = "database" is not served by this version')
+
+    @cached_property
+    def schemas(self) -> SchemaPlaces:
+        """The places of tenants that have a schema each."""
+        multitenancy = self.config.multitenancy
+        uuids = multitenancy.id_type == "uuid"
+        roles = multitenancy.role_template
+        return SchemaPlaces(
+            self.administrator,
+            self.records,
+            names=SchemaNames(multitenancy.schema_template, uuids=uuids),
+            migrations=self.migrations,
+            service=service_role(self.config),
+            roles=SchemaNames(roles, uuids=uuids) if roles else None,
+            shared=multitenancy.shared_schemas,
+        )
+
+    @cached_property
+    def provisioning(self) -> Provisioning:
+        """Makes tenants."""
+        return Provisioning(self.administrator, self.records, self.places)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Says whether tenants are served."""
+        return Standing(self.administrator, self.records, self.places, self.runtime.changed)
+
+    @cached_property
+    def shelving(self) -> Shelving:
+        """Puts tenants away into files."""
+        return Shelving(self.administrator, self.records, self.places, self.standing)
+
+    @cached_property
+    def deleting(self) -> Deleting:
+        """Deletes tenants."""
+        return Deleting(
+            self.administrator, self.records, self.places, self.standing, self.runtime.changed
+        )
+
+    async def close(self) -> None:
+        """Close the administrator's connections; the parts are made anew when needed again."""
+        administrator = self.__dict__.get("administrator")
+        for name, part in vars(type(self)).items():
+            if isinstance(part, cached_property):
+                self.__dict__.pop(name, None)
+        if administrator is not None:
+            await administrator.close()

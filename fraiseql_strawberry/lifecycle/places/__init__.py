@@ -1,0 +1,15 @@
+"""Where tenants are kept, as the administrator sees it: one module per strategy.
+
+| module | is about |
+|---|---|
+| `protocol` | what every strategy does |
+| `row` | rows in shared tables |
+| `schema` | a schema for each tenant |
+| `database` | a database for each tenant |
+"""
+
+from .protocol import Places
+from .row import RowPlaces
+from .schema import SchemaPlaces
+
+__all__ = ["Places", "RowPlaces", "SchemaPlaces"]

@@ -1,0 +1,147 @@
+"""A shop in a database of its own, under each strategy, and what its administrator sees."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from example_app.database import Urls
+from fraiseql_strawberry import Tenancy
+from fraiseql_strawberry.config import Config
+from fraiseql_strawberry.lifecycle import TenantRecord, apply_control_schema
+from tests.isolation.lifecycle.shop import ROW, SCHEMA, write_scripts
+
+ACME = "11111111-1111-4111-8111-111111111111"
+GLOBEX = "22222222-2222-4222-8222-222222222222"
+
+# Text that COPY must escape, every kind of null, and a tree whose children come before their parents.
+FILL = (
+    """
+    INSERT INTO customer (id, name, mood, about)
+    SELECT md5(:who || n)::uuid, :who || E'\\t' || n,
+           CASE WHEN n % 2 = 0 THEN 'loud' ELSE 'calm' END::mood,
+           CASE WHEN n % 3 > 0 THEN jsonb_build_object('n', n, 'text', E'a\\\\b\\n"c"') END
+    FROM generate_series(1, CAST(:rows AS int)) AS n
+    """,
+    """
+    INSERT INTO invoice (customer_id, total, note)
+    SELECT md5(:who || (1 + n % CAST(:rows AS int)))::uuid, n + 0.25,
+           CASE WHEN n % 2 = 0 THEN E'x\\r\\ny\\\\N' WHEN n % 3 = 0 THEN '' END
+    FROM generate_series(1, 3 * CAST(:rows AS int)) AS n
+    """,
+    """
+    INSERT INTO folder (name, inside)
+    SELECT v.* FROM (VALUES ('b', 'a'), ('a', :who), (:who, NULL)) AS v (name, inside)
+    """,
+)
+
+
+class Shop:
+    """One deployment.
+
+    Args:
+        strategy: How tenants are kept apart.
+        tenancy: Its tenancy, started.
+        admin: A superuser's connection to its database.
+        url: The superuser's URL.
+    """
+
+    def __init__(
+        self, strategy: str, tenancy: Tenancy, admin: asyncpg.Connection, url: str
+    ) -> None:
+        self.strategy = strategy
+        self.tenancy = tenancy
+        self.tenants = tenancy.tenants
+        self.admin = admin
+        self.url = url
+
+    async def fill(self, tenant_id: str, rows: int = 10, who: str = "") -> None:
+        """Write customers, three times as many invoices, and a few folders, as the tenant."""
+        values = {"who": who or tenant_id[:4], "rows": rows}
+        async with self.tenancy.as_tenant(tenant_id), self.tenancy.session() as session:
+            for statement in FILL:
+                wanted = {name: value for name, value in values.items() if f":{name}" in statement}
+                await session.execute(text(statement), wanted)
+
+    async def count(self, tenant_id: str, table: str = "customer") -> int:
+        """How many rows the tenant sees."""
+        async with self.tenancy.as_tenant(tenant_id), self.tenancy.session() as session:
+            return await session.scalar(text(f"SELECT count(*) FROM {table}"))
+
+
+OpenShop = Callable[..., AbstractAsyncContextManager[Shop]]
+
+
+@pytest.fixture(scope="session")
+def open_shop(
+    make_database: Any, blog_template: Urls, tmp_path_factory: pytest.TempPathFactory
+) -> OpenShop:
+    """`async with open_shop("schema", warm=2) as shop`: a new one; keys are of [multitenancy]."""
+
+    @asynccontextmanager
+    async def open_one(strategy: str, **multitenancy: Any) -> AsyncIterator[Shop]:
+        async with make_database() as database:
+            admin = await asyncpg.connect(database.url)
+            try:
+                await admin.execute(
+                    f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC;'
+                    f'GRANT CONNECT ON DATABASE "{database.name}" TO app'
+                )
+                if strategy == "row":
+                    await admin.execute(ROW)
+                    await admin.execute(
+                        f'ALTER ROLE app IN DATABASE "{database.name}" '
+                        "SET search_path = shop, pg_temp"
+                    )
+                scripts = write_scripts(tmp_path_factory.mktemp("migrations"), SCHEMA)
+                settings = {
+                    "strategy": strategy,
+                    "id_type": "uuid",
+                    "tenants_table": "fraiseql.tenants",
+                    **({"migrations": str(scripts)} if strategy != "row" else {}),
+                    **multitenancy,
+                }
+                config = Config.from_env(
+                    {"DATABASE_URL": blog_template.renamed(database.name).app_url}
+                ).override(
+                    database={"admin_url": database.url, "pool_size": 2, "max_overflow": 0},
+                    multitenancy=settings,
+                )
+                tenancy = Tenancy(config)
+                await apply_control_schema(config, tenancy.tenants.parts.administrator)
+                async with tenancy:
+                    yield Shop(strategy, tenancy, admin, database.url)
+            finally:
+                await admin.close()
+
+    return open_one
+
+
+@pytest.fixture(scope="module", params=["row", "schema"])
+async def shop(request: pytest.FixtureRequest, open_shop: OpenShop) -> AsyncIterator[Shop]:
+    """A shop for all tests of a module, under each strategy."""
+    async with open_shop(request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def acme(shop: Shop) -> AsyncIterator[TenantRecord]:
+    """A tenant with rows, gone after the test."""
+    record = await shop.tenants.create("Acme", "free", id=ACME)
+    await shop.fill(record.id)
+    yield record
+    known = {one.id for one in await shop.tenants.list()}
+    if ACME in known:
+        deletion = await shop.tenants.deletion(ACME)
+        await shop.tenants.delete(ACME, deletion.token)
+
+
+def scripts_of(shop: Shop) -> Path:
+    """The folder that its migrations are in."""
+    return Path(shop.tenancy.config.multitenancy.migrations or "")

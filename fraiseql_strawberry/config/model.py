@@ -23,6 +23,7 @@ from .sections import (
     Check,
     Database,
     Graphql,
+    Migrations,
     Multitenancy,
     Project,
     Routing,
@@ -46,6 +47,7 @@ class Config:
         multitenancy: `[multitenancy]`, with `routing` inside.
         graphql: `[graphql]`.
         check: `[check]`.
+        migrations: `[migrations]`.
         path: The file it was loaded from.
         production: Whether `FRAISEQL_ENV` is "production".
         warnings: What should be mended, each with file and line, to be logged at start-up.
@@ -59,6 +61,7 @@ class Config:
     multitenancy: Multitenancy = field(default_factory=Multitenancy)
     graphql: Graphql = field(default_factory=Graphql)
     check: Check = field(default_factory=Check)
+    migrations: Migrations = field(default_factory=Migrations)
     path: FilePath | None = None
     production: bool = False
     warnings: tuple[str, ...] = ()
@@ -97,6 +100,7 @@ class Config:
             multitenancy=multitenancy,
             graphql=graphql,
             check=reader.section(Check, ("check",)),
+            migrations=reader.section(Migrations, ("migrations",)),
             path=path,
             production=production,
             origin=origin,

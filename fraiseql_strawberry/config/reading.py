@@ -17,6 +17,7 @@ from .sections import (
     Check,
     Database,
     Graphql,
+    Migrations,
     Multitenancy,
     Project,
     Routing,
@@ -35,6 +36,7 @@ SECTIONS: dict[Path, type[Any]] = {
     ("multitenancy", "routing"): Routing,
     ("graphql",): Graphql,
     ("check",): Check,
+    ("migrations",): Migrations,
 }
 
 _S = TypeVar("_S")

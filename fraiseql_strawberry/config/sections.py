@@ -22,6 +22,7 @@ __all__ = [
     "Check",
     "Database",
     "Graphql",
+    "Migrations",
     "Multitenancy",
     "Pooler",
     "Project",
@@ -77,6 +78,7 @@ class Database:
 
     url: Annotated[SecretUrl | None, database_url] = None
     admin_url: Annotated[SecretUrl | None, database_url] = None
+    migrator_url: Annotated[SecretUrl | None, database_url] = None
     pool_size: Annotated[int, whole(1, 10_000)] = 10
     max_overflow: Annotated[int, whole(0, 10_000)] = 5
     pool_timeout: Annotated[float, number(3600)] = 5.0
@@ -220,3 +222,21 @@ class Graphql:
     default_limit: Annotated[int, _count] = 100
     max_body_bytes: Annotated[int, whole(1, 1_000_000_000)] = 1_000_000
     max_cost: Annotated[int, whole(1, 1_000_000_000)] = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """`[migrations]`: how Alembic brings every tenant's tables to the newest revision."""
+
+    alembic: Annotated[str, words("a path")] = "alembic.ini"
+    schema: Annotated[str, matching(_NAME, "the name of a schema")] = "app"
+    owner: Annotated[str | None, matching(_NAME, "the name of a role")] = None
+    version_table: Annotated[str, matching(_NAME, "the name of a table")] = "alembic_version"
+    lock_timeout: Annotated[str, duration] = "3s"
+    lock_attempts: Annotated[int, whole(1, 1000)] = 10
+    exempt: Annotated[tuple[str, ...], many(_table)] = ()
+
+    @property
+    def lock_timeout_ms(self) -> int:
+        """`lock_timeout` in milliseconds, PostgreSQL's own unit."""
+        return duration_ms(self.lock_timeout)

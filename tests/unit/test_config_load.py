@@ -53,6 +53,7 @@ server = { host = "0.0.0.0", port = "${PORT:-80}" }
 [database]
 url = "${DATABASE_URL}"
 admin_url = "${ADMIN_DATABASE_URL:-}"
+migrator_url = "${MIGRATOR_DATABASE_URL:-}"
 pool_size = 20
 max_overflow = 0
 pool_timeout = 2.5
@@ -92,6 +93,15 @@ server_timing = true
 
 [check]
 ignore = ["T08:app.tb_plan it has ten rows"]
+
+[migrations]
+alembic = "db/alembic.ini"
+schema = "blog"
+owner = "blog_owner"
+version_table = "revision"
+lock_timeout = "500ms"
+lock_attempts = 3
+exempt = ["tb_country", "blog.tb_currency"]
 
 [multitenancy.routing]
 registry_url = "${REGISTRY_DATABASE_URL}"
@@ -158,7 +168,7 @@ def test_every_key_is_read() -> None:
     assert config.auth.audience == ("blog",)
     assert config.auth.admin_scopes == ()
     assert config.multitenancy.routing.refresh_seconds == 0.5
-    given_by_others = {"admin_url", "listen_url", "secret", "secrets", "public_key", "enabled"}
+    given_by_others = {"admin_url", "migrator_url", "listen_url", "secret", "secrets", "public_key", "enabled"}
     for path, section in SECTIONS.items():
         found: Any = config
         for part in path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ..errors import TenantUnavailable
+from ..tenant import canonical_tenant_id
 
 __all__ = ["SchemaNames"]
 
 # PostgreSQL cuts longer names, and two tenants would share a schema (SECURITY.md, schema strategy).
 _MAX_BYTES = 63
 _CACHED = 10_000
+_HEX_DIGITS = 32
 
 
 class SchemaNames:
@@ -35,14 +37,27 @@ class SchemaNames:
         Raises:
             TenantUnavailable: When the name would be longer than PostgreSQL keeps.
         """
-        part = tenant_id.replace("-", "") if self._uuids else tenant_id
-        name = f"{self._prefix}{part}{self._suffix}"
+        name = self._name(tenant_id)
         if len(name.encode()) > _MAX_BYTES:
             raise TenantUnavailable(
                 hint=f"the schema of tenant {tenant_id} would have a name of more than "
                 f"{_MAX_BYTES} bytes: shorten [multitenancy] schema_template"
             )
         return name
+
+    def _name(self, tenant_id: str) -> str:
+        part = tenant_id.replace("-", "") if self._uuids else tenant_id
+        return f"{self._prefix}{part}{self._suffix}"
+
+    def tenant_of(self, schema: str) -> str | None:
+        """The canonical id of the tenant whose schema it is, or None where it is nobody's."""
+        part = schema.removeprefix(self._prefix).removesuffix(self._suffix)
+        if self._uuids and len(part) == _HEX_DIGITS:
+            part = "-".join((part[:8], part[8:12], part[12:16], part[16:20], part[20:]))
+        tenant_id = canonical_tenant_id(part, "uuid" if self._uuids else "slug")
+        if tenant_id is None or self._name(tenant_id) != schema:
+            return None
+        return tenant_id
 
     @property
     def pattern(self) -> str:

@@ -79,3 +79,14 @@ def assert_clean() -> AssertClean:
                 assert found == CLEAN
 
     return check
+
+
+@pytest.fixture
+async def empty_database(make_database, blog_template: Urls) -> AsyncIterator[Urls]:
+    """A database with nothing in it, for the three roles of a blog."""
+    async with make_database() as database:
+        urls = blog_template.renamed(database.name)
+        admin = await asyncpg.connect(urls.admin_url)
+        await admin.execute(sql("2_database"))
+        await admin.close()
+        yield urls

@@ -168,7 +168,15 @@ def test_every_key_is_read() -> None:
     assert config.auth.audience == ("blog",)
     assert config.auth.admin_scopes == ()
     assert config.multitenancy.routing.refresh_seconds == 0.5
-    given_by_others = {"admin_url", "migrator_url", "listen_url", "secret", "secrets", "public_key", "enabled"}
+    given_by_others = {
+        "admin_url",
+        "migrator_url",
+        "listen_url",
+        "secret",
+        "secrets",
+        "public_key",
+        "enabled",
+    }
     for path, section in SECTIONS.items():
         found: Any = config
         for part in path:

@@ -1,0 +1,61 @@
+"""The function that policies and defaults call: the tenant of the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from alembic.operations import Operations
+
+from ...lifecycle.migrate.visit import Roles
+from ...sql import golden
+from .operation import TenantOperation
+
+__all__ = ["CreateTenantHelper", "DropTenantHelper"]
+
+
+@Operations.register_operation("create_tenant_helper")
+@dataclass(frozen=True, slots=True)
+class CreateTenantHelper(TenantOperation):
+    """Makes `fraiseql.current_tenant_id()`, which the service's role may call."""
+
+    operation = "create_tenant_helper"
+
+    @classmethod
+    def create_tenant_helper(cls, operations: Operations) -> None:
+        """Make the function; the type of ids and the setting are the configuration's."""
+        operations.invoke(cls())
+
+    def reverse(self) -> DropTenantHelper:
+        """Drop it."""
+        return DropTenantHelper()
+
+    def statements(self, roles: Roles) -> Iterable[str]:
+        """CREATE FUNCTION, GRANT and ALTER … OWNER."""
+        yield golden.create_helper(roles.setting, roles.id_type)
+        yield f"REVOKE EXECUTE ON FUNCTION {golden.HELPER} FROM PUBLIC"
+        if roles.application is not None:
+            yield golden.grant_access("FUNCTION", golden.HELPER, roles.application)
+        if roles.owner is not None:
+            yield golden.hand_over("FUNCTION", golden.HELPER, roles.owner)
+
+
+@Operations.register_operation("drop_tenant_helper")
+@dataclass(frozen=True, slots=True)
+class DropTenantHelper(TenantOperation):
+    """Drops the function; nothing may use it any more."""
+
+    operation = "drop_tenant_helper"
+
+    @classmethod
+    def drop_tenant_helper(cls, operations: Operations) -> None:
+        """Drop the function."""
+        operations.invoke(cls())
+
+    def reverse(self) -> CreateTenantHelper:
+        """Make it again."""
+        return CreateTenantHelper()
+
+    def statements(self, roles: Roles) -> Iterable[str]:
+        """DROP FUNCTION."""
+        yield f"DROP FUNCTION {golden.HELPER}"

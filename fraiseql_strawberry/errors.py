@@ -239,13 +239,12 @@ class SchemaError(SetupError):
     """A decorated type, query or relation does not fit its source."""
 
 
-<<<<<<< HEAD
 class ArchiveError(SetupError):
     """An archive of a tenant is damaged, or does not fit where it is to be imported."""
-=======
+
+
 class MigrationFailed(SetupError):
     """The tables of one tenant could not be migrated; they are as they were before."""
->>>>>>> 06be893 (wip)
 
 
 class UnsafeDatabase(SetupError):

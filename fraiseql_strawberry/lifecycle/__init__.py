@@ -7,6 +7,7 @@
 | `provision` | provisioning → migrating → active |
 | `template`, `schema_template`, `dump`, `warm`, `fingerprint` | what new tenants are copied from |
 | `migrations` | what makes a tenant's tables |
+| `migrate/` | brings all tenants to the newest revision of an Alembic directory |
 | `places/` | where tenants are kept, one module per strategy |
 | `tables` | the tables of a tenant, and the order in which they are filled |
 | `content` | the rows of a table as bytes that are the same everywhere |

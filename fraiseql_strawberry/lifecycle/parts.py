@@ -12,12 +12,18 @@ from ..runtime import Runtime
 from .administrator import Administrator
 from .control import service_role
 from .delete import Deleting
+from .migrate.rules import alembic_config_path
 from .migrations import Migrations, SqlScripts
 from .places import Places, RowPlaces, SchemaPlaces
 from .provision import Provisioning
 from .records import Records
 from .shelve import Shelving
 from .standing import Standing
+
+try:
+    from .migrate.alembic_migrations import AlembicMigrations
+except ImportError:  # the extra `migrations` is not installed
+    AlembicMigrations = None
 
 __all__ = ["LifecycleParts"]
 
@@ -27,7 +33,8 @@ class LifecycleParts:
 
     Args:
         runtime: The deployment.
-        migrations: What makes a tenant's tables; by default what `[multitenancy] migrations` names.
+        migrations: What makes a tenant's tables; by default what `[multitenancy] migrations` names,
+            or else Alembic, where its configuration is.
     """
 
     def __init__(self, runtime: Runtime, migrations: Migrations | None = None) -> None:
@@ -53,10 +60,22 @@ class LifecycleParts:
             SetupError: The folder is not there, or there is nothing in it.
         """
         named = self.config.multitenancy.migrations
-        if self._given is not None or named is None:
+        if self._given is not None:
             return self._given
+        if named is None:
+            return self._alembic()
         here = self.config.path.parent if self.config.path else Path()
         return SqlScripts(here / named)
+
+    def _alembic(self) -> Migrations | None:
+        if not alembic_config_path(self.config).is_file():
+            return None
+        if AlembicMigrations is None:
+            raise SetupError(
+                'the tables of tenants are made by Alembic: pip install "fraiseql-strawberry'
+                '[migrations]"'
+            )
+        return AlembicMigrations(self.config)
 
     @cached_property
     def places(self) -> Places:

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from example_app.contents import sql
 from example_app.database import Urls
 
 # What outlives a transaction, and would reach the next request that takes the connection.

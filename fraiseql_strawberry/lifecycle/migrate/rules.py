@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import make_url
 
@@ -13,7 +14,7 @@ from ...isolation import SchemaNames
 from ...sql.golden import CONTROL_SCHEMA, identifier
 from .places import Place
 
-__all__ = ["Rules", "migrator_url"]
+__all__ = ["Rules", "alembic_config_path", "migrator_url"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,12 @@ class Rules:
             "fraiseql.owner": self.owner or "",
             "fraiseql.application": self.application or "",
         }
+
+
+def alembic_config_path(config: Config) -> Path:
+    """Where Alembic's configuration is: beside `fraiseql.toml`, or in the working folder."""
+    folder = config.path.absolute().parent if config.path is not None else Path.cwd()
+    return folder / config.migrations.alembic
 
 
 def migrator_url(config: Config) -> SecretUrl:

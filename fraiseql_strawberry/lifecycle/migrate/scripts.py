@@ -16,8 +16,9 @@ from alembic.util import CommandError
 from ...config import Config
 from ...errors import SetupError
 from .places import Revisions
+from .rules import alembic_config_path
 
-__all__ = ["VISIT", "Scripts", "alembic_config_path"]
+__all__ = ["VISIT", "Scripts"]
 
 VISIT = "fraiseql_strawberry.visit"
 """Under which env.py finds what it is to do, in the attributes of Alembic's configuration."""
@@ -109,9 +110,3 @@ class Scripts:
                 self.directory.run_env()
         finally:
             del self.config.attributes[VISIT]
-
-
-def alembic_config_path(config: Config) -> Path:
-    """Where Alembic's configuration is: beside `fraiseql.toml`, or in the working folder."""
-    folder = config.path.absolute().parent if config.path is not None else Path.cwd()
-    return folder / config.migrations.alembic

@@ -10,6 +10,7 @@ import typer
 from .check import check
 from .failures import Commands
 from .init import init
+from .prove import prove
 from .schema import schema
 from .serve import serve
 from .sql import sql
@@ -20,6 +21,7 @@ __all__ = ["app"]
 _EXAMPLES = {
     check: "fraiseql-strawberry check --fix-sql mend.sql",
     init: "fraiseql-strawberry init --strategy row",
+    prove: "fraiseql-strawberry prove --html proof.html",
     schema: "fraiseql-strawberry schema blog.schema > schema.graphql",
     serve: "fraiseql-strawberry serve blog.app:app --reload",
     sql: "fraiseql-strawberry sql '{ posts { id } }' --schema blog.schema --tenant $TENANT",

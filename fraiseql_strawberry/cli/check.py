@@ -21,7 +21,7 @@ from ..errors import ServiceUnavailable
 from .options import AsJson, ConfigPath, read_config
 from .terminal import console, print_json
 
-__all__ = ["check"]
+__all__ = ["check", "connect"]
 
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
@@ -79,11 +79,28 @@ def check(
 
 
 async def _look(config: Config, url: str) -> tuple[Facts, list[Finding]]:
+    connection = await connect(config, url)
+    try:
+        return await check_connection(config, connection)
+    finally:
+        await connection.close()
+
+
+async def connect(config: Config, url: str) -> asyncpg.Connection[Any]:
+    """A connection as the application's own are.
+
+    Args:
+        config: For the timeouts.
+        url: The application role's URL.
+
+    Raises:
+        ServiceUnavailable: When the database cannot be reached.
+    """
     settings = {"application_name": "fraiseql-check"}
     if config.database.pooler == "none":
         settings["statement_timeout"] = str(config.database.statement_timeout_ms)
     try:
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+        return await asyncpg.connect(
             url.replace("postgresql+asyncpg://", "postgresql://", 1),
             server_settings=settings,
             timeout=10,
@@ -93,10 +110,6 @@ async def _look(config: Config, url: str) -> tuple[Facts, list[Finding]]:
         raise ServiceUnavailable(
             hint=f"the database cannot be reached: {type(error).__name__}"
         ) from error
-    try:
-        return await check_connection(config, connection)
-    finally:
-        await connection.close()
 
 
 def show(facts: Facts, found: list[Finding], config: Config, out: Console) -> None:

@@ -86,6 +86,7 @@ class Relation:
     types: tuple[str, ...]
     not_null: tuple[str, ...]
     random_ids: tuple[str, ...]
+    defaults: tuple[str, ...]
 
     @property
     def label(self) -> str:

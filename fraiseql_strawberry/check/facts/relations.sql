@@ -51,7 +51,11 @@ SELECT
     JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = c.oid AND NOT a.attisdropped
       AND pg_get_expr(d.adbin, d.adrelid) ~ '(gen_random_uuid|uuid_generate_v4|uuidv[47])\(\)'
-  )                                                                AS random_ids
+  )                                                                AS random_ids,
+  ARRAY(
+    SELECT a.attname::text FROM pg_attribute AS a
+    WHERE a.attrelid = c.oid AND NOT a.attisdropped AND (a.atthasdef OR a.attidentity <> '')
+  )                                                                AS defaults
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_roles AS o ON o.oid = c.relowner

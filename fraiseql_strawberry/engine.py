@@ -5,14 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import URL, Pool, make_url
+from sqlalchemy import URL, Pool, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .config import Config
 from .errors import ConfigError
+from .sql.setting import set_calls
 
-__all__ = ["asyncpg_url", "create_engine"]
+__all__ = ["asyncpg_url", "connection_settings", "create_engine"]
+
+
+def connection_settings(config: Config) -> dict[str, str]:
+    """The settings of PostgreSQL that everything we run relies on.
+
+    They are given as start-up parameters; where a pooler refuses those, by SET on each new
+    connection (session mode) or in each transaction (transaction mode).
+
+    Args:
+        config: The validated configuration.
+    """
+    database = config.database
+    settings = {"timezone": "UTC", "statement_timeout": str(database.statement_timeout_ms)}
+    if database.lock_timeout_ms is not None:
+        settings["lock_timeout"] = str(database.lock_timeout_ms)
+    if database.idle_in_transaction_timeout_ms is not None:
+        settings["idle_in_transaction_session_timeout"] = str(
+            database.idle_in_transaction_timeout_ms
+        )
+    return settings
 
 
 def create_engine(
@@ -35,23 +56,23 @@ def create_engine(
         ConfigError: When the URL is missing or is no PostgreSQL URL.
     """
     database = config.database
-    server_settings = {"timezone": "UTC", "application_name": "fraiseql"}
+    settings = {**connection_settings(config), **(settings or {})}
+    server_settings = {"application_name": "fraiseql"}  # the one that every pooler takes
     connect_args: dict[str, Any] = {"timeout": float(database.pool_timeout)}
     if database.pooler == "transaction":
-        # Statements prepared on one back-end are unknown to the next one (SECURITY.md, poolers);
-        # a pooler refuses start-up parameters, so timeouts travel in the transaction.
+        # Statements prepared on one back-end are unknown to the next one (SECURITY.md, poolers).
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
     else:
         # 0 means no bound: SQL over 15 KiB would otherwise be prepared anew each time.
         connect_args["max_cacheable_statement_size"] = 0
         connect_args["max_cached_statement_lifetime"] = 0  # nor does one grow old: 5 minutes
-        server_settings["statement_timeout"] = str(database.statement_timeout_ms)
-        server_settings |= settings or {}
         if statements is not None:
             connect_args["statement_cache_size"] = statements
             connect_args["prepared_statement_cache_size"] = statements
-        connect_args["server_settings"] = server_settings
-    return create_async_engine(
+    if database.pooler == "none":
+        server_settings |= settings
+    connect_args["server_settings"] = server_settings
+    engine = create_async_engine(
         asyncpg_url(config.require_database_url().reveal()),
         pool_size=database.pool_size,
         max_overflow=database.max_overflow,
@@ -62,6 +83,20 @@ def create_engine(
         # A statement in a log line or an error shows no row of any tenant.
         hide_parameters=True,
     )
+    if database.pooler == "session":
+        _set_on_connect(engine, settings)
+    return engine
+
+
+def _set_on_connect(engine: AsyncEngine, settings: dict[str, str]) -> None:
+    sql = f"SELECT {', '.join(set_calls(settings, local=False))}"
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_all(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        async def execute(driver: Any) -> None:
+            await driver.execute(sql)
+
+        dbapi_connection.run_async(execute)
 
 
 def asyncpg_url(text: str) -> URL:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .errors import ServiceUnavailable, TenancyError, TenantBusy
 
-__all__ = ["is_cut", "is_outdated", "translate", "translate_connects", "translated"]
+__all__ = ["driver_error", "is_cut", "is_outdated", "translate", "translate_connects", "translated"]
 
 _CUT = (
     postgres.PostgresConnectionError,
@@ -62,7 +62,7 @@ def is_outdated(error: BaseException) -> bool:
     Args:
         error: What SQLAlchemy or asyncpg raised.
     """
-    return isinstance(_driver_error(error), _OUTDATED)
+    return isinstance(driver_error(error), _OUTDATED)
 
 
 def translate(error: BaseException) -> TenancyError | None:
@@ -73,7 +73,7 @@ def translate(error: BaseException) -> TenancyError | None:
     """
     if isinstance(error, PoolTimeout):
         return TenantBusy(hint="no connection became free within [database] pool_timeout")
-    cause = _driver_error(error)
+    cause = driver_error(error)
     if isinstance(cause, _BUSY):
         return TenantBusy(hint=f"PostgreSQL: {cause}")
     if isinstance(cause, _UNREACHABLE) or is_cut(cause):
@@ -114,8 +114,12 @@ def _connect(dialect: Dialect, record: object, args: Any, options: Any) -> Any:
         ) from error
 
 
-def _driver_error(error: BaseException) -> BaseException:
-    """Asyncpg's own exception below SQLAlchemy's two wrappers."""
+def driver_error(error: BaseException) -> BaseException:
+    """Asyncpg's own exception below SQLAlchemy's two wrappers.
+
+    Args:
+        error: What SQLAlchemy or asyncpg raised.
+    """
     if isinstance(error, DBAPIError) and error.orig is not None:
         return error.orig.__cause__ or error.orig
     return error

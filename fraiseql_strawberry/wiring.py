@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .config import Config
-from .engine import create_engine
+from .engine import connection_settings, create_engine
 from .errors import SetupError
 from .isolation import Isolation, RowIsolation, SchemaIsolation, SchemaNames, engine_by_schema
 from .registry import Registry, TenantsTable
@@ -54,6 +54,8 @@ async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
 
 def _shared_isolation(config: Config, engine: AsyncEngine, *, owned: bool) -> Isolation:
     multitenancy, timeout = config.multitenancy, config.database.pool_timeout
+    pooler = config.database.pooler
+    carried = connection_settings(config) if pooler == "transaction" else None
     if multitenancy.strategy == "schema":
         uuids = multitenancy.id_type == "uuid"
         roles = multitenancy.role_template
@@ -64,8 +66,17 @@ def _shared_isolation(config: Config, engine: AsyncEngine, *, owned: bool) -> Is
             roles=SchemaNames(roles, uuids=uuids) if roles else None,
             timeout=timeout,
             owned=owned,
+            pooler=pooler,
+            carried=carried,
         )
-    return RowIsolation(engine, setting=multitenancy.setting, timeout=timeout, owned=owned)
+    return RowIsolation(
+        engine,
+        setting=multitenancy.setting,
+        timeout=timeout,
+        owned=owned,
+        pooler=pooler,
+        carried=carried,
+    )
 
 
 async def _registry(config: Config, engine: AsyncEngine) -> Registry | None:

@@ -86,6 +86,8 @@ class Database:
     pooler: Pooler = "none"
     listen_url: Annotated[SecretUrl | None, database_url] = None
     statement_timeout: Annotated[str, duration] = "10s"
+    lock_timeout: Annotated[str | None, duration] = None
+    idle_in_transaction_timeout: Annotated[str | None, duration] = None
     replica_urls: Annotated[tuple[SecretUrl, ...], many(database_url)] = ()
 
     @property
@@ -97,6 +99,17 @@ class Database:
     def statement_timeout_ms(self) -> int:
         """`statement_timeout` in milliseconds, PostgreSQL's own unit."""
         return duration_ms(self.statement_timeout)
+
+    @property
+    def lock_timeout_ms(self) -> int | None:
+        """`lock_timeout` in milliseconds; None for PostgreSQL's own."""
+        return None if self.lock_timeout is None else duration_ms(self.lock_timeout)
+
+    @property
+    def idle_in_transaction_timeout_ms(self) -> int | None:
+        """`idle_in_transaction_timeout` in milliseconds; None for PostgreSQL's own."""
+        timeout = self.idle_in_transaction_timeout
+        return None if timeout is None else duration_ms(timeout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import AutocommitRefused
+from ..sql.setting import set_calls
 
 __all__ = ["Binding"]
 
@@ -22,17 +23,18 @@ class Binding:
     Args:
         names: The settings whose values each transaction brings.
         also: A further expression to select, which sees the settings.
-        timeout_ms: The `statement_timeout` of each transaction, in milliseconds, where a pooler
-            refuses it as a start-up parameter.
+        carried: Further settings and their values, where a pooler refuses them at start-up.
     """
 
     def __init__(
-        self, names: Sequence[str], *, also: str | None = None, timeout_ms: int | None = None
+        self,
+        names: Sequence[str],
+        *,
+        also: str | None = None,
+        carried: Mapping[str, str] | None = None,
     ) -> None:
         calls = [f"set_config('{name}', ${n}, true)" for n, name in enumerate(names, 1)]
-        calls.append("set_config('plan_cache_mode', 'auto', true)")
-        if timeout_ms is not None:
-            calls.append(f"set_config('statement_timeout', '{timeout_ms}', true)")
+        calls += set_calls({"plan_cache_mode": "auto", **(carried or {})}, local=True)
         if also is not None:
             calls.append(also)
         self._sql = f"SELECT {', '.join(calls)}"

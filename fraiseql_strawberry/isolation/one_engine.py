@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..config import Pooler
 from ..errors import ServiceUnavailable
+from ..sql.setting import set_calls
 from ..trouble import translate_connects
+from .pooler import verify_pooler
 from .reading import Reads
 from .role import verify_role
 
@@ -23,13 +26,33 @@ class OneEngine:
         engine: The application role's engine.
         reads: Runs the compiled reads.
         owned: Whether the engine is ours to tune and to close, or the application's own.
+        pooler: The mode of the pooler in front of PostgreSQL.
+        carried: Settings that each transaction brings, since a transaction pooler refuses them
+            at start-up, and what is set for a session there reaches others.
     """
 
-    def __init__(self, engine: AsyncEngine, *, reads: Reads, owned: bool = True) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        reads: Reads,
+        owned: bool = True,
+        pooler: Pooler = "none",
+        carried: Mapping[str, str] | None = None,
+    ) -> None:
         translate_connects(engine)
         self._engine = engine
         self._owned = owned
+        self._pooler: Pooler = pooler
+        self._carried = set_calls(carried or {}, local=True)
         self._reads = reads
+
+    async def _verify_at_start(self) -> None:
+        try:
+            await verify_pooler(self._engine, self._pooler)
+        except DBAPIError as error:
+            raise _unavailable(error) from error
+        await self.verify()
 
     async def verify(self) -> None:
         """Look at the role once more (see `Isolation.verify`)."""
@@ -59,8 +82,14 @@ class OneEngine:
         """
         try:
             async with self._engine.connect() as connection:
+                if self._carried:
+                    await connection.exec_driver_sql(f"SELECT {', '.join(self._carried)}")
                 yield connection
         except DBAPIError as error:
-            # The driver's own words: SQLAlchemy adds a link to its manual.
-            said = getattr(error, "orig", error)
-            raise ServiceUnavailable(hint=f"the database did not answer: {said}") from error
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: DBAPIError) -> ServiceUnavailable:
+    # The driver's own words: SQLAlchemy adds a link to its manual.
+    said = getattr(error, "orig", error)
+    return ServiceUnavailable(hint=f"the database did not answer: {said}")

@@ -9,6 +9,7 @@ from asyncpg import exceptions as postgres
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ..config import Pooler
 from ..trouble import is_cut
 from .binding import Binding
 from .one_engine import OneEngine
@@ -21,10 +22,7 @@ __all__ = ["RowIsolation"]
 # Bound twice before one Sync, so both executions are one implicit transaction and one round
 # trip: the first sets the tenant, the second runs the query under it (DESIGN.md, section 5).
 # Without a tenant the second runs under an empty setting, and policies show it nothing.
-_READ = (
-    "SELECT CASE WHEN $1::text IS NOT NULL THEN set_config('{setting}', $1, true) "
-    "ELSE ({query})::text END"
-)
+_READ = "SELECT CASE WHEN $1::text IS NOT NULL THEN {settings} ELSE ({query})::text END"
 
 _STATEMENTS = 2000
 
@@ -39,6 +37,8 @@ class RowIsolation(OneEngine):
         setting: The setting that the policies read.
         timeout: Seconds that a compiled read waits for a connection.
         owned: Whether the engine is ours to tune and to close, or the application's own.
+        pooler: The mode of the pooler in front of PostgreSQL.
+        carried: Settings that each transaction brings, where such a pooler refuses them.
     """
 
     name = "row"
@@ -50,18 +50,21 @@ class RowIsolation(OneEngine):
         setting: str = "app.tenant_id",
         timeout: float = 5.0,
         owned: bool = True,
+        pooler: Pooler = "none",
+        carried: Mapping[str, str] | None = None,
     ) -> None:
         reads = ReadConnections(engine, timeout=timeout)
-        super().__init__(engine, reads=reads, owned=owned)
-        self._setting = setting
-        self._binding = Binding((setting, "application_name"))
+        super().__init__(engine, reads=reads, owned=owned, pooler=pooler, carried=carried)
+        self._settings = " || ".join((f"set_config('{setting}', $1, true)", *self._carried))
+        self._binding = Binding((setting, "application_name"), carried=carried)
         self._statements: dict[str, str] = {}
         self._one_trip = True
 
     async def start(self) -> None:
         """Refuse a role that row-level security does not hold (see `Isolation.start`)."""
-        await self.verify()
-        if self._owned:
+        await self._verify_at_start()
+        # What is set for a session behind a transaction pooler reaches whoever comes next.
+        if self._owned and self._pooler != "transaction":
             async with self.connected() as connection:
                 await choose_plans(self._engine, connection)
 
@@ -105,7 +108,7 @@ class RowIsolation(OneEngine):
         if statement is None:
             if len(self._statements) >= _STATEMENTS:
                 self._statements.clear()
-            statement = _READ.format(setting=self._setting, query=query)
+            statement = _READ.format(settings=self._settings, query=query)
             self._statements[query] = statement
         return statement
 

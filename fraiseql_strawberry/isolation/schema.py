@@ -16,7 +16,7 @@ from asyncpg import exceptions as postgres
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..config import Config
+from ..config import Config, Pooler
 from ..engine import create_engine
 from ..errors import TenantUnavailable
 from ..sql.catalog import quoted
@@ -40,6 +40,10 @@ _SAMPLES = 20
 # $1 is the tenant's place in the statements of every strategy; here nothing is left to set.
 _READ = "SELECT ({query})::text WHERE $1::text IS NULL"
 
+# Where a pooler refuses settings at start-up, the statement is bound twice, as in row isolation:
+# the first time it sets them.
+_CARRYING = "SELECT CASE WHEN $1::text IS NOT NULL THEN {settings} ELSE ({query})::text END"
+
 _NOT_THERE = (postgres.UndefinedTableError, postgres.InvalidSchemaNameError)
 _SCHEMA = "fraiseql_schema"
 
@@ -53,6 +57,8 @@ def engine_by_schema(config: Config) -> AsyncEngine:
     Args:
         config: The validated configuration.
     """
+    if config.database.pooler == "transaction":
+        return create_engine(config)  # a connection knows nothing there: its back-end changes
     path = ", ".join(map(quoted, ("pg_catalog", *config.multitenancy.shared_schemas, "pg_temp")))
     return create_engine(
         config,
@@ -72,8 +78,9 @@ class SchemaIsolation(OneEngine):
         shared: Schemas that every tenant may also read, after its own.
         role_template: The role of each tenant, such as `tenant_{id}`; None for none.
         timeout: Seconds that a compiled read waits for a connection.
-        timeout_ms: `statement_timeout` in milliseconds, where it travels in the transaction.
         owned: Whether the engine is ours to tune and to close, or the application's own.
+        pooler: The mode of the pooler in front of PostgreSQL.
+        carried: Settings that each transaction brings, where such a pooler refuses them.
     """
 
     name = "schema"
@@ -86,11 +93,18 @@ class SchemaIsolation(OneEngine):
         shared: Sequence[str] = (),
         roles: SchemaNames | None = None,
         timeout: float = 5.0,
-        timeout_ms: int | None = None,
         owned: bool = True,
+        pooler: Pooler = "none",
+        carried: Mapping[str, str] | None = None,
     ) -> None:
         reads = SlottedReads if isinstance(engine.pool, AffinityPool) else ReadConnections
-        super().__init__(engine, reads=reads(engine, timeout=timeout), owned=owned)
+        super().__init__(
+            engine,
+            reads=reads(engine, timeout=timeout),
+            owned=owned,
+            pooler=pooler,
+            carried=carried,
+        )
         self._names = names
         self._roles = roles
         # A temporary table of one request must not stand in front of another's table, and without
@@ -102,12 +116,12 @@ class SchemaIsolation(OneEngine):
         here = (
             f"CASE WHEN {_USABLE.format(f'${len(settings) + 1}')} THEN current_schema()::text END"
         )
-        self._binding = Binding(settings, also=here, timeout_ms=timeout_ms)
+        self._binding = Binding(settings, also=here, carried=carried)
         event.listen(engine.sync_engine, "before_cursor_execute", _mark_schema, retval=True)
 
     async def start(self) -> None:
         """Refuse a role that could read every schema (see `Isolation.start`)."""
-        await self.verify()
+        await self._verify_at_start()
 
     def bind(self, connection: Connection, tenant_id: str) -> None:
         """Set the path for the transaction that has just begun (see `Isolation.bind`).
@@ -137,10 +151,8 @@ class SchemaIsolation(OneEngine):
                 await connection.run_sync(self.bind, tenant_id)
                 return await self.read_in(connection, tenant_id, query)
         schema = self._names.of(tenant_id)
-        statement = _READ.format(query=query.sql(schema))
-        args = (None, *query.args)
         try:
-            return cast("str | None", await self._reads.fetchval(statement, args, schema))
+            return await self._read(schema, query)
         except _NOT_THERE as error:
             await self._refuse_missing(schema, error)
             raise
@@ -148,7 +160,17 @@ class SchemaIsolation(OneEngine):
             if not is_cut(error):
                 raise
             # A read is tried again, once; a write never (SECURITY.md, connections).
-            return cast("str | None", await self._reads.fetchval(statement, args, schema))
+            return await self._read(schema, query)
+
+    async def _read(self, schema: str, query: CompiledQuery) -> str | None:
+        inner, args = query.sql(schema), query.args
+        if not self._carried:
+            statement = _READ.format(query=inner)
+            return cast("str | None", await self._reads.fetchval(statement, (None, *args), schema))
+        statement = _CARRYING.format(settings=" || ".join(self._carried), query=inner)
+        parameters = [("", *(None,) * len(args)), (None, *args)]
+        rows = await self._reads.fetchmany(statement, parameters)
+        return cast("str | None", rows[1][0])
 
     async def read_in(
         self, connection: AsyncConnection, tenant_id: str, query: CompiledQuery

@@ -101,13 +101,13 @@ async def test_what_is_declared_is_a_valid_answer(
         await tenancy.ready()
 
 
-@pytest.mark.parametrize("strategy", ["row", "schema"])
+@pytest.mark.parametrize("chosen", ["row", "schema"])
 async def test_each_strategy_looks(
-    blog: Urls, make_tenancy: MakeTenancy, pgbouncer: MakePgBouncer, strategy: str
+    blog: Urls, make_tenancy: MakeTenancy, pgbouncer: MakePgBouncer, chosen: str
 ) -> None:
     urls = pgbouncer("transaction").urls(blog)
     with pytest.raises(SetupError, match="pooler"):
-        await make_tenancy(urls, multitenancy={"strategy": strategy}).start()
+        await make_tenancy(urls, multitenancy={"strategy": chosen}).start()
 
 
 # --- An engine that is the application's own -----------------------------------------------------

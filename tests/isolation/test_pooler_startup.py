@@ -78,8 +78,11 @@ async def test_statements_of_another_service_on_a_shared_back_end(
     bouncer = pgbouncer("transaction", pool_size=1, **IGNORING)
     urls = bouncer.urls(blog)
     other = await asyncpg.connect(urls.app_url, statement_cache_size=0)
-    names = ", ".join(f"__asyncpg_stmt_{number:x}__" for number in range(1, 2000))
-    await other.execute("; ".join(f"PREPARE {name} AS SELECT 1" for name in names.split(", ")))
+    ours = await asyncpg.connect(blog.app_url)
+    latest = int((await ours.prepare("SELECT 1")).get_name().split("_")[-3], 16)
+    await ours.close()
+    for number in range(latest, latest + 100):
+        await other.execute(f"PREPARE __asyncpg_stmt_{number:x}__ AS SELECT 1")
     try:
         with pytest.raises(
             SetupError, match=r"A transaction pooler stands.*already exists"

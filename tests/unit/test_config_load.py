@@ -61,6 +61,8 @@ tenant_limit = 6
 pooler = "transaction"
 listen_url = "${LISTEN_URL:-}"
 statement_timeout = "500ms"
+lock_timeout = "1s"
+idle_in_transaction_timeout = "2min"
 replica_urls = [
   "${REPLICA_URL:-}",  # none yet
   "postgresql://replica/d",

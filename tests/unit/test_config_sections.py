@@ -63,6 +63,14 @@ def test_the_statement_timeout_in_milliseconds() -> None:
     assert Database(statement_timeout="2min").statement_timeout_ms == 120_000
 
 
+def test_the_other_timeouts_are_postgresqls_own_unless_given() -> None:
+    assert Database().lock_timeout_ms is None
+    assert Database().idle_in_transaction_timeout_ms is None
+    given = Database(lock_timeout="3s", idle_in_transaction_timeout="1min")
+    assert given.lock_timeout_ms == 3_000
+    assert given.idle_in_transaction_timeout_ms == 60_000
+
+
 def shown_default(value: object) -> str:
     """A default as the reference writes it."""
     if value is None:

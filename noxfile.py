@@ -112,7 +112,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types: strict for the package."""
-    install(session, "lint", "demo")
+    install(session, "lint", "test")
     session.run("pyright")
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "SyncTenantSession",
     "TenantSession",
     "answer_error",
+    "find_runtime",
     "runtime_of",
     "scope_of",
 ]
@@ -52,7 +53,16 @@ def runtime_of(connection: HTTPConnection) -> Runtime:
     Raises:
         SetupError: When the app has none.
     """
-    runtime = getattr(connection.app.state, _RUNTIME, None)
+    return find_runtime(connection.app)
+
+
+def find_runtime(app: Any) -> Runtime:
+    """The tenancy of an app.
+
+    Raises:
+        SetupError: When it has none.
+    """
+    runtime = getattr(app.state, _RUNTIME, None)
     if not isinstance(runtime, Runtime):
         raise SetupError(
             "this app has no tenancy: call tenancy.install(app), or write "

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any, cast
 
 import strawberry
 
 from ...runtime import Runtime
+from ..overlap import objects_in
 from ..walk import walk_queries
 from .attempt import Action, Attempt, Outcome, Who
 
-__all__ = ["attack_fields", "objects_in"]
+__all__ = ["attack_fields"]
 
 
 async def attack_fields(
@@ -53,25 +52,6 @@ def _judged(target: str, document: str, answers: list[Any]) -> Attempt:
     return _said(
         target, Outcome.CLOSED, f"{len(one)} and {len(other)} objects, none in both", document
     )
-
-
-def objects_in(answer: Any) -> Iterator[str]:
-    """Every object with an id, or with values of its own, as text that can be compared."""
-    if isinstance(answer, list):
-        for item in cast("list[Any]", answer):
-            yield from objects_in(item)
-    elif isinstance(answer, dict):
-        values = cast("dict[str, Any]", answer)
-        plain = {
-            k: v for k, v in values.items() if not isinstance(v, (dict, list)) and v is not None
-        }
-        named = {k: v for k, v in plain.items() if k == "id" or k.endswith(("Id", "_id"))}
-        if "id" in plain:
-            yield json.dumps({"id": plain["id"]}, default=str)
-        elif len(plain) > len(named) and plain.keys() - {"__typename"}:
-            yield json.dumps(plain, default=str, sort_keys=True)
-        for value in values.values():
-            yield from objects_in(value)
 
 
 def _said(target: str, outcome: Outcome, seen: str, statement: str = "") -> Attempt:

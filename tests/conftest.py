@@ -10,16 +10,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
+from example_app.data import ACME, blog_of
 from example_app.database import Urls, clone, drop, template
 from fraiseql_strawberry import Tenancy
+from fraiseql_strawberry.auth import mint_token
 from fraiseql_strawberry.config import Config, Strategy
 from fraiseql_strawberry.embedded import EmbeddedPostgres, ExternalPostgres, open_server
 from tests.pgbouncer import Mode, PgBouncer, PgBouncerMissing, find_program
+from tests.service import Client, serving
 from tests.witness import Witness
 
 _SERVER = pytest.StashKey[EmbeddedPostgres | ExternalPostgres]()
@@ -218,6 +221,28 @@ async def tenancy(blog: Urls, make_tenancy: MakeTenancy) -> AsyncIterator[Tenanc
     """A started tenancy on a pool of two."""
     async with make_tenancy(blog) as running:
         yield running
+
+
+Serve = Callable[[Any], AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture(scope="session")
+def serve() -> Serve:
+    """`async with serve(app) as client`: the app behind uvicorn, on a port of its own."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def token() -> Callable[..., str]:
+    """`token(ACME)`: a token of the first user of a tenant, with further claims if wanted."""
+
+    def mint(tenant: UUID | None = ACME, **claims: Any) -> str:
+        if "user" not in claims:
+            claims["user"] = str(blog_of(tenant or ACME).users[0].id)
+        claims.setdefault("scopes", ["write:posts"])
+        return mint_token(SECRET, tenant=str(tenant) if tenant else None, **claims)
+
+    return mint
 
 
 @pytest.fixture

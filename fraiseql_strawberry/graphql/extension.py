@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext, ExecutionResult
 
-from ..errors import Forbidden, TenancyError, TenantSwitchRefused
+from ..errors import Forbidden, TenancyError, TenantSwitchRefused, TenantUnavailable
 from ..events import OperationServed, notify
 from ..runtime import Runtime, running
 from ..scope import OperationState, enter_operation, find_scope
@@ -21,7 +21,7 @@ from .documents import Document, OperationFacts
 from .fast_lane import Aside, GraphQLRequest, lane_of, server_timing
 from .guard import Around, admit_operation, middleware_request
 from .middleware import Middleware, Outcome
-from .public_errors import Refused, public_errors, refused
+from .public_errors import Refused, public_errors, refused, unavailable
 from .readings import Reading
 from .served import ServedSchema, served_schema
 
@@ -57,8 +57,13 @@ class TenancyExtension(SchemaExtension):
         with self._scope():
             yield
         result = self.execution_context.result
-        if result is not None and result.errors:
-            result.errors = public_errors(result.errors)
+        if result is None or not result.errors:
+            return
+        result.errors = public_errors(result.errors)
+        if unavailable(result.data, result.errors) and not isinstance(result, Refused):
+            # Strawberry answers with this object, so it is changed, not replaced.
+            result.data, result.errors = None, refused(TenantUnavailable()).errors
+            self._answer_with(TenantUnavailable())
 
     def on_parse(self) -> Iterator[None]:  # type: ignore[override]
         """Take the parsed document from the cache; the bounds are checked before anything else."""

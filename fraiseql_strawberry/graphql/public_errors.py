@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import uuid4
 
 from graphql import GraphQLError
 from strawberry.types import ExecutionResult
 
-from ..errors import BadUserInput, Forbidden, TenancyError
+from ..errors import BadUserInput, Forbidden, TenancyError, TenantUnavailable
 from ..trouble import translate
 
-__all__ = ["Refused", "coded", "public_errors", "refused"]
+__all__ = ["Refused", "coded", "public_errors", "refused", "unavailable"]
 
 _log = logging.getLogger("fraiseql_strawberry")
 
@@ -27,6 +29,22 @@ class Refused(ExecutionResult):
 def refused(error: TenancyError) -> Refused:
     """The result that says why nothing was executed."""
     return Refused([_public(GraphQLError(error.message, original_error=error))], error)
+
+
+def unavailable(data: Mapping[str, Any] | None, errors: Iterable[GraphQLError]) -> bool:
+    """Whether nothing could be answered because the tenant has no place: no schema, no database.
+
+    Such a tenant must look like one that is unknown or suspended, which no field was executed for
+    (SECURITY.md, invariant 15). A field that has a value is told as it is: it may have written.
+
+    Args:
+        data: What was executed.
+        errors: Those of it, as a client reads them.
+    """
+    codes = {(error.extensions or {}).get("code") for error in errors}
+    if TenantUnavailable.code not in codes:
+        return False
+    return data is None or all(value is None for value in data.values())
 
 
 def public_errors(errors: list[GraphQLError]) -> list[GraphQLError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -30,6 +31,8 @@ __all__ = ["ServedSchema", "served_schema"]
 _log = logging.getLogger("fraiseql_strawberry")
 
 _PLACES = 20_000
+_DOUBT_SECONDS = 1.0
+_DOUBTS = 1_000
 
 
 class ServedSchema:
@@ -71,6 +74,7 @@ class ServedSchema:
         # Places with the same catalog, which is nearly all of them, share what was compiled.
         self._by_digest: WeakValueDictionary[str, Revision] = WeakValueDictionary()
         self._reading: dict[str, asyncio.Lock] = {}
+        self._doubted: dict[str, float] = {}
         runtime.when_changed(self.forget)
 
     def known(self, tenant_id: str | None) -> Revision | None:
@@ -133,6 +137,24 @@ class ServedSchema:
             self._by_place.clear()
         else:
             self._by_place.pop(place, None)
+
+    def doubt(self, tenant_id: str) -> bool:
+        """Forget the catalog of a tenant's place because something does not fit it.
+
+        A service that was deployed before its migration must notice when that has run. At most
+        once in a second, since a field that does not fit may be asked for all day long.
+
+        Returns:
+            Whether it was forgotten, so that trying again makes sense.
+        """
+        place, now = self.runtime.place_of(tenant_id), time.monotonic()
+        if place is None or now - self._doubted.get(place, -_DOUBT_SECONDS) < _DOUBT_SECONDS:
+            return False
+        if len(self._doubted) >= _DOUBTS:
+            self._doubted.clear()
+        self._doubted[place] = now
+        self.forget(tenant_id)
+        return True
 
     async def _rows(self, place: str) -> Sequence[Mapping[str, Any]]:
         if not self._names:

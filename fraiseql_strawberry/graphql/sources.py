@@ -112,8 +112,14 @@ async def load(type_: type[T], session: AsyncSession, **columns: Any) -> T:
         )
     here = running()
     tenant_id = here.scope.require_tenant()
-    revision = await cast(ServedSchema, state.served).revision(tenant_id, session)
-    query: Load = revision.fields.by_columns(type_, columns)
+    served = cast(ServedSchema, state.served)
+    query: Load
+    try:
+        query = (await served.revision(tenant_id, session)).fields.by_columns(type_, columns)
+    except SchemaError:
+        if not served.doubt(tenant_id):
+            raise
+        query = (await served.revision(tenant_id, session)).fields.by_columns(type_, columns)
     await session.flush()
     text = await here.runtime.isolation.read_in(await session.connection(), tenant_id, query)
     found = query.value(text)
@@ -146,7 +152,7 @@ async def _run(
 ) -> tuple[Load, str | None]:
     """Compile and run a read; once more where the tables changed since the catalog was read."""
     tenant_id = here.scope.require_tenant()
-    query = make(await _fields(served, here, tenant_id))
+    query = await _compiled(here, served, tenant_id, make)
     try:
         return query, await here.runtime.read(query)
     except Exception as error:
@@ -154,8 +160,19 @@ async def _run(
         if not is_outdated(error) or here.scope.unit is not None:
             raise
         served.forget(tenant_id)
-        query = make(await _fields(served, here, tenant_id))
+        query = await _compiled(here, served, tenant_id, make)
         return query, await here.runtime.read(query)
+
+
+async def _compiled(
+    here: Running, served: ServedSchema, tenant_id: str, make: Callable[[FieldCompiler], Load]
+) -> Load:
+    try:
+        return make(await _fields(served, here, tenant_id))
+    except SchemaError:
+        if not served.doubt(tenant_id):
+            raise
+        return make(await _fields(served, here, tenant_id))
 
 
 async def _fields(served: ServedSchema, here: Running, tenant_id: str) -> FieldCompiler:

@@ -7,20 +7,21 @@ each change of the path (DESIGN.md, section 5).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from typing import Any, cast
 
 from asyncpg import exceptions as postgres
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..config import Config, Pooler
 from ..engine import create_engine
 from ..errors import TenantUnavailable
 from ..sql.catalog import quoted
-from ..trouble import is_cut
+from ..trouble import driver_error, is_cut
 from .affinity import AffinityPool, note, slots_of, wanted
 from .binding import Binding
 from .one_engine import OneEngine
@@ -44,7 +45,13 @@ _READ = "SELECT ({query})::text WHERE $1::text IS NULL"
 # the first time it sets them.
 _CARRYING = "SELECT CASE WHEN $1::text IS NOT NULL THEN {settings} ELSE ({query})::text END"
 
-_NOT_THERE = (postgres.UndefinedTableError, postgres.InvalidSchemaNameError)
+_NOT_THERE = (
+    postgres.UndefinedTableError,
+    postgres.InvalidSchemaNameError,
+    postgres.InsufficientPrivilegeError,
+)
+# There is no such role, or the application's is no member of it.
+_NOT_THAT_ROLE = (postgres.InvalidParameterValueError, postgres.InsufficientPrivilegeError)
 _SCHEMA = "fraiseql_schema"
 
 # Some 45 KB each in the back-end (DESIGN.md, section 5).
@@ -117,6 +124,7 @@ class SchemaIsolation(OneEngine):
             f"CASE WHEN {_USABLE.format(f'${len(settings) + 1}')} THEN current_schema()::text END"
         )
         self._binding = Binding(settings, also=here, carried=carried)
+        event.listen(engine.sync_engine, "begin", _unmark)
         event.listen(engine.sync_engine, "before_cursor_execute", _mark_schema, retval=True)
 
     async def start(self) -> None:
@@ -130,13 +138,15 @@ class SchemaIsolation(OneEngine):
             TenantUnavailable: When the tenant has no schema that the role may use.
         """
         schema = self._names.of(tenant_id)
-        connection.info[_SCHEMA] = schema
         note(connection, schema)
         values = (quoted(schema) + self._after, f"t:{tenant_id}")
         if self._roles is not None:
             values += (self._roles.of(tenant_id),)
-        if self._binding.apply(connection, (*values, quoted(schema))) != schema:
+        with _refusing_roles():
+            found = self._binding.apply(connection, (*values, quoted(schema)))
+        if found != schema:
             raise TenantUnavailable(hint=f"the application role may use no schema {schema}")
+        connection.info[_SCHEMA] = schema
 
     @asynccontextmanager
     async def engine(self, tenant_id: str) -> AsyncGenerator[AsyncEngine]:
@@ -187,7 +197,9 @@ class SchemaIsolation(OneEngine):
     async def places(self) -> Sequence[str]:
         """A few tenants' schemas (see `Isolation.places`)."""
         async with self.connected() as connection:
-            found = await connection.exec_driver_sql(_SCHEMAS, (self._names.pattern, _SAMPLES))
+            roles = (None, None) if self._roles is None else self._names.translation(self._roles)
+            values = (self._names.pattern, *roles, _SAMPLES)
+            found = await connection.exec_driver_sql(_SCHEMAS, values)
             return found.scalars().all()
 
     async def catalog(
@@ -200,6 +212,13 @@ class SchemaIsolation(OneEngine):
             return [dict(row) for row in result.mappings()]
 
     async def _look_into(self, connection: AsyncConnection, schema: str) -> None:
+        if self._roles is not None:
+            tenant_id = self._names.tenant_of(schema)
+            if tenant_id is None:
+                raise TenantUnavailable(hint=f"{schema} is no tenant's schema")
+            role = self._roles.of(tenant_id)
+            with _refusing_roles():
+                await connection.exec_driver_sql("SELECT set_config('role', $1, true)", (role,))
         if not await _usable(connection, schema):
             raise TenantUnavailable(hint=f"the application role may use no schema {schema}")
         path = "SELECT set_config('search_path', $1, true)"
@@ -214,6 +233,21 @@ class SchemaIsolation(OneEngine):
 async def _usable(connection: AsyncConnection, schema: str) -> bool:
     found = await connection.exec_driver_sql(f"SELECT {_USABLE.format('$1')}", (quoted(schema),))
     return found.scalar_one()
+
+
+@contextmanager
+def _refusing_roles() -> Generator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(driver_error(error), _NOT_THAT_ROLE):
+            raise
+        raise TenantUnavailable(hint=str(driver_error(error))) from error
+
+
+def _unmark(connection: Connection) -> None:
+    """A transaction is nobody's until it is bound, whoever the last one was."""
+    connection.info.pop(_SCHEMA, None)
 
 
 def _mark_schema(

@@ -59,6 +59,17 @@ class SchemaNames:
             return None
         return tenant_id
 
+    def translation(self, other: SchemaNames) -> tuple[str, str]:
+        """How PostgreSQL's `regexp_replace` makes names of the same tenants by another template.
+
+        Args:
+            other: How their roles are named, say.
+
+        Returns:
+            A pattern and a replacement.
+        """
+        return f"^{self._prefix}(.*){self._suffix}$", rf"{other._prefix}\1{other._suffix}"
+
     @property
     def pattern(self) -> str:
         """What the names of all tenants' schemas are LIKE."""

@@ -8,18 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, closing
+from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from example_app.contents import sql
+from example_app.data import ACME, GLOBEX
 from example_app.database import Urls
+from fraiseql_strawberry import Tenancy
 
 # What outlives a transaction, and would reach the next request that takes the connection.
 LEFTOVERS = """
     SELECT current_setting('app.tenant_id', true)                              AS tenant,
-           current_setting('application_name')                                 AS application,
+           current_setting('application_name') LIKE 't:%'                      AS name,
            current_user <> session_user                                        AS role,
            (SELECT setting IS DISTINCT FROM reset_val FROM pg_settings WHERE name = 'search_path')
                                                                                AS path,
@@ -30,7 +33,7 @@ LEFTOVERS = """
            (SELECT count(*) FROM pg_listening_channels())                      AS channels
 """
 CLEAN = {
-    "application": "fraiseql",
+    "name": False,
     "role": False,
     "path": False,
     "temp_tables": 0,
@@ -39,7 +42,7 @@ CLEAN = {
     "channels": 0,
 }
 
-AssertClean = Callable[[AsyncEngine], Awaitable[None]]
+AssertClean = Callable[[Tenancy], Awaitable[None]]
 
 
 @pytest.fixture
@@ -63,23 +66,33 @@ async def superuser(blog: Urls) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture(scope="session")
 def assert_clean() -> AssertClean:
-    """Takes every connection that the pool can give at once, and finds nothing on any of them."""
+    """Takes every connection that the pools can give at once, and finds nothing on any of them."""
 
-    async def check(engine: AsyncEngine) -> None:
-        async with asyncio.timeout(5):  # a cancelled read's connection is closed in the background
-            while engine.pool.checkedout():  # type: ignore[attr-defined]
-                await asyncio.sleep(0.005)
-        with ExitStack() as stack:
-            for _ in range(engine.pool.size()):  # type: ignore[attr-defined]
-                connection = stack.enter_context(
-                    closing(await engine.raw_connection())
-                ).driver_connection
-                assert not connection.is_in_transaction()
-                found = dict(await connection.fetchrow(LEFTOVERS))
-                assert not found.pop("tenant")  # unknown on a fresh connection, or empty
-                assert found == CLEAN
+    async def check(tenancy: Tenancy) -> None:
+        engines: set[AsyncEngine] = set()
+        for tenant in (ACME, GLOBEX):
+            async with tenancy.isolation.engine(str(tenant)) as engine:
+                if engine not in engines:
+                    engines.add(engine)
+                    await _check(engine)
 
     return check
+
+
+async def _check(engine: AsyncEngine) -> None:
+    pool: Any = engine.pool
+    async with asyncio.timeout(5):  # a cancelled read's connection is closed in the background
+        while pool.checkedout():
+            await asyncio.sleep(0.005)
+    with ExitStack() as stack:
+        for _ in range(pool.size()):
+            connection = stack.enter_context(
+                closing(await engine.raw_connection())
+            ).driver_connection
+            assert not connection.is_in_transaction()
+            found = dict(await connection.fetchrow(LEFTOVERS))
+            assert not found.pop("tenant")  # unknown on a fresh connection, or empty
+            assert found == CLEAN
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ NAP = text("SELECT pg_sleep(0.01)")
 TITLES = text("SELECT title FROM v_post")
 
 MakeTenancy = Callable[..., Tenancy]
-AssertClean = Callable[[AsyncEngine], Awaitable[None]]
+AssertClean = Callable[[Tenancy], Awaitable[None]]
 
 
 class Titles(NamedTuple):
@@ -116,7 +116,7 @@ async def test_a_second_connection_up_the_awaiting_chain_is_refused(
 
     async with asyncio.timeout(5):  # six of them on a pool of two would wait for each other
         await asyncio.gather(*(one() for _ in range(6)))
-    await assert_clean(engine_of(tenancy))
+    await assert_clean(tenancy)
 
 
 async def test_opening_a_session_checks_nothing_out(tenancy: Tenancy) -> None:
@@ -183,7 +183,7 @@ async def test_fifty_siblings_hold_two_connections_and_others_progress(
             assert not crowded.done()
             await crowded
         assert busy.most <= 3
-        await assert_clean(engine_of(tenancy))
+        await assert_clean(tenancy)
 
 
 # --- What a connection says and keeps ---------------------------------------------------------------
@@ -246,13 +246,13 @@ async def test_nothing_is_left_on_a_connection(
         await session.execute(TITLES)
         await use(session)
         await session.execute(TITLES)
-    await assert_clean(engine_of(tenancy))
+    await assert_clean(tenancy)
 
 
 async def test_a_compiled_read_leaves_nothing(tenancy: Tenancy, assert_clean: AssertClean) -> None:
     async with tenancy.as_tenant(str(ACME)):
         await asyncio.gather(*(tenancy.read(Titles()) for _ in range(10)))
-    await assert_clean(engine_of(tenancy))
+    await assert_clean(tenancy)
 
 
 # --- Cancellation -----------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ async def test_cancellation_anywhere_leaves_the_pool_whole(
             for outcome in await asyncio.gather(*tasks, return_exceptions=True):
                 assert outcome is None or isinstance(outcome, asyncio.CancelledError)
                 cancelled += outcome is not None
-        await assert_clean(engine_of(tenancy))
+        await assert_clean(tenancy)
         for tenant in (ACME, GLOBEX):
             async with session_of(tenancy, tenant) as session:
                 ids = set((await session.scalars(text("SELECT id FROM v_post"))).all())
@@ -357,7 +357,7 @@ async def test_a_statement_that_takes_too_long(
         with pytest.raises(TenantBusy):
             async with session_of(tenancy, ACME) as session:
                 await session.execute(text("SELECT pg_sleep(5)"))
-        await assert_clean(engine_of(tenancy))
+        await assert_clean(tenancy)
 
 
 @pytest.mark.parametrize("work", [in_a_session, in_a_compiled_read])
@@ -377,4 +377,4 @@ async def test_cut_connections_are_replaced(
             except ServiceUnavailable:
                 failures += 1
         assert failures == (work is in_a_session)  # reads are tried again, once; writes never
-    await assert_clean(engine_of(tenancy))
+    await assert_clean(tenancy)

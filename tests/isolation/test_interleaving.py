@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from example_app.data import ACME
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
 from tests.isolation.interleaving import Ledger, run
@@ -24,7 +22,7 @@ async def test_none_mixed_and_none_lost(
     fresh_blog: Urls,
     fresh_witness: Witness,
     make_tenancy: Callable[..., Tenancy],
-    assert_clean: Callable[[AsyncEngine], Awaitable[None]],
+    assert_clean: Callable[[Tenancy], Awaitable[None]],
     rounds: int,
 ) -> None:
     async with make_tenancy(fresh_blog, database={"pool_timeout": 60.0}) as tenancy:
@@ -32,5 +30,5 @@ async def test_none_mixed_and_none_lost(
             await fresh_witness.everywhere("TRUNCATE tb_user CASCADE")
             ledger = Ledger()
             await run(tenancy, ledger, requests=REQUESTS, workers=WORKERS, seed=number)
-            await assert_clean(tenancy.isolation.engine_for(str(ACME)))
+            await assert_clean(tenancy)
             await ledger.check_stored(fresh_witness)

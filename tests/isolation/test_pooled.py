@@ -74,7 +74,6 @@ class Pooled(NamedTuple):
                 await stack.enter_async_context(connection.transaction())
                 found = dict(await connection.fetchrow(LEFTOVERS))
                 assert not found.pop("tenant")
-                del found["application"]  # PgBouncer's own to set
                 assert found == {**dict.fromkeys(found, 0), "role": False}
                 assert await connection.fetch(SET_FOR_GOOD, PASSED_ON) == []
                 assert await connection.fetch("SELECT name FROM pg_prepared_statements") == []

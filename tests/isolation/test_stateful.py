@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import fraiseql_strawberry as fraiseql
 from example_app.data import ACME, GLOBEX
@@ -114,7 +114,7 @@ class Service(RuleBasedStateMachine):
 
     urls: Urls
     make_tenancy: Callable[..., Tenancy]
-    assert_clean: Callable[[AsyncEngine], Awaitable[None]]
+    assert_clean: Callable[[Tenancy], Awaitable[None]]
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Service(RuleBasedStateMachine):
         async def end() -> None:
             for session in self.open.values():
                 await session.cancel()
-            await self.assert_clean(self.engine)
+            await self.assert_clean(self.tenancy)
             await self.tenancy.stop()
             await self.witness.close()
 
@@ -370,7 +370,7 @@ async def _interrupt(session: AsyncSession, how: str) -> None:
 def test_the_invariants(
     fresh_blog: Urls,
     make_tenancy: Callable[..., Tenancy],
-    assert_clean: Callable[[AsyncEngine], Awaitable[None]],
+    assert_clean: Callable[[Tenancy], Awaitable[None]],
     admin_url: str,
 ) -> None:
     async def defer() -> None:

@@ -13,7 +13,6 @@ import pytest
 from anyio.to_thread import run_sync
 from sqlalchemy import ForeignKeyConstraint, select, text
 from sqlalchemy.exc import DBAPIError, MissingGreenlet
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from example_app.data import ACME, GLOBEX, blog_of
@@ -112,7 +111,7 @@ async def test_reads_stay_bound(
     tenancy: Tenancy,
     tenant: UUID,
     interrupt: Callable[[Session], None],
-    assert_clean: Callable[[AsyncEngine], Awaitable[None]],
+    assert_clean: Callable[[Tenancy], Awaitable[None]],
 ) -> None:
     def body(session: Session) -> None:
         for _ in range(2):
@@ -121,7 +120,7 @@ async def test_reads_stay_bound(
         assert titles(session) == own_titles(tenant)
 
     await in_thread(tenancy, tenant, body)
-    await assert_clean(tenancy.isolation.engine_for(str(tenant)))
+    await assert_clean(tenancy)
 
 
 @BOTH

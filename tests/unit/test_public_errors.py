@@ -22,7 +22,7 @@ from fraiseql_strawberry.errors import (
     Unauthorized,
     UsageError,
 )
-from fraiseql_strawberry.graphql.public_errors import Refused, public_errors, refused
+from fraiseql_strawberry.graphql.public_errors import Refused, public_errors, refused, unavailable
 
 SECRET = "postgresql://u:s3cr3t@h/db SELECT 1"
 
@@ -155,3 +155,21 @@ def test_a_refusal_for_a_mistake_of_the_applications_is_masked_and_logged(
     assert error.extensions is not None
     assert error.extensions["id"] in caplog.text
     assert "call next(request)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("data", "original", "expected"),
+    [
+        (None, TenantUnavailable(), True),
+        ({}, TenantUnavailable(), True),
+        ({"a": None, "b": None}, TenantUnavailable(), True),
+        ({"a": None, "b": 0}, TenantUnavailable(), False),  # b may have written
+        (None, Unauthorized(), False),
+        (None, RuntimeError(SECRET), False),
+    ],
+)
+def test_a_tenant_without_a_place_refuses_the_whole_operation(
+    data: dict[str, Any] | None, original: Exception, expected: bool
+) -> None:
+    errors = [published(RuntimeError(SECRET)), published(original)]
+    assert unavailable(data, errors) is expected

@@ -43,3 +43,8 @@ def test_nor_do_two_uuids(one: object, other: object) -> None:
 
 def test_the_pattern_finds_tenants_and_takes_underscores_literally() -> None:
     assert SchemaNames("t_{id}_x", uuids=False).pattern == r"t\__%\_x"
+
+
+def test_a_schema_leads_to_the_name_of_its_tenants_role() -> None:
+    schemas, roles = SchemaNames("t_{id}_x", uuids=False), SchemaNames("r1{id}0", uuids=False)
+    assert schemas.translation(roles) == ("^t_(.*)_x$", r"r1\10")

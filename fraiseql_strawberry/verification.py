@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from .auth import StaticKeys, TokenRules, TokenVerifier
+from .auth import KeySource, RemoteKeys, StaticKeys, TokenRules, TokenVerifier
 from .config import Config
-from .errors import ConfigError
 
 __all__ = ["build_verifier"]
 
@@ -18,17 +17,16 @@ def build_verifier(config: Config) -> TokenVerifier | None:
     auth = config.auth
     if not auth.enabled:
         return None
+    keys: KeySource
     if auth.jwks_url is not None:
-        raise ConfigError(
-            "[auth] jwks_url is not supported by this version",
-            hint="use secret, secrets or public_key",
+        keys = RemoteKeys(auth.jwks_url, auth.algorithms)
+    else:
+        keys = StaticKeys(
+            algorithms=auth.algorithms,
+            secrets=[secret.reveal() for secret in auth.verifying_secrets],
+            public_key=auth.public_key,
+            production=config.production,
         )
-    keys = StaticKeys(
-        algorithms=auth.algorithms,
-        secrets=[secret.reveal() for secret in auth.verifying_secrets],
-        public_key=auth.public_key,
-        production=config.production,
-    )
     rules = TokenRules(
         algorithms=auth.algorithms,
         issuer=auth.issuer,

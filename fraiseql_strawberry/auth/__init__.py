@@ -7,6 +7,7 @@ from .claims import Claims
 from .keys import KeySource, StaticKeys
 from .mint import mint_token, sign
 from .refusal import InvalidToken
+from .remote_keys import RemoteKeys
 from .rules import TokenRules
 from .verifier import TokenVerifier
 
@@ -14,6 +15,7 @@ __all__ = [
     "Claims",
     "InvalidToken",
     "KeySource",
+    "RemoteKeys",
     "StaticKeys",
     "TokenRules",
     "TokenVerifier",

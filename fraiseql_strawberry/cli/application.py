@@ -11,6 +11,7 @@ from .check import check
 from .failures import Commands
 from .init import init
 from .prove import prove
+from .migrate import migrate
 from .schema import schema
 from .serve import serve
 from .sql import sql
@@ -40,6 +41,8 @@ app = typer.Typer(
 
 for _command, _example in _EXAMPLES.items():
     app.command(epilog=f"Example: `{_example}`")(_command)
+
+app.add_typer(migrate, name="migrate")
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,7 +9,7 @@ from ...config.secret import SecretUrl
 from ...errors import MigrationFailed
 from .connecting import open_driver
 from .one import migrate_one
-from .places import EVERYBODY, Place
+from .places import EVERYBODY, Place, Revisions
 from .report import Failure
 from .rules import Rules
 from .scripts import Scripts
@@ -52,23 +52,29 @@ class AlembicMigrations:
 
     async def revision(self, target: Target) -> str | None:
         """The revision that a place is at, or None when it was never migrated."""
-        place = self._place(target)
-        async with open_driver(place.url) as driver:
-            table = self._rules.version_table
-            versions = await read_versions(driver, table, [place.version_schema])
-        return ",".join(versions[place.version_schema]) or None
+        return ",".join(await self._revisions(self._place(target))) or None
 
     async def upgrade(self, target: Target) -> None:
         """Bring a place to head, in one transaction; harmless when it is there.
+
+        A place that newer code has migrated is left as it is.
 
         Raises:
             MigrationFailed: It could not be; it is as it was.
             ServiceUnavailable: When the database cannot be reached.
         """
         place = self._place(target)
+        if not self._scripts.knows(await self._revisions(place)):
+            return
         result = await migrate_one(place, self._rules, self._scripts)
         if result.failure is not None:
             raise MigrationFailed(_said(place, result.failure))
+
+    async def _revisions(self, place: Place) -> Revisions:
+        async with open_driver(place.url) as driver:
+            table = self._rules.version_table
+            versions = await read_versions(driver, table, [place.version_schema])
+        return versions[place.version_schema]
 
     def _place(self, target: Target) -> Place:
         home = target.schema or self._rules.home

@@ -55,6 +55,18 @@ class Script:
         # A statement may end with a comment.
         return "\n;\n".join(parts)
 
+    def shown(self, place: Place, rules: Rules) -> str:
+        """The transaction as people read it: without the checks, the lock and the ledger.
+
+        Args:
+            place: Where it would be run.
+            rules: How places are migrated.
+        """
+        settings = rules.settings(place)
+        path = f"SET LOCAL search_path = {settings['search_path']}"
+        patience = f"SET LOCAL lock_timeout = {settings['lock_timeout']}"
+        return "\n".join((f"BEGIN;\n{path};\n{patience};", *self.statements, "COMMIT;"))
+
     async def run(
         self, driver: Driver, place: Place, rules: Rules, *, also: Sequence[str] = ()
     ) -> Result:

@@ -127,6 +127,9 @@ class Runner:
             control = await stack.enter_async_context(open_driver(self._fleet.control))
             await refuse_pooler(control)
             await _alone(control)
+            if not self._options.resume:
+                # A mistake in the call is no run that could be resumed.
+                await self._fleet.places(control, self._options.selection)
             ledger = await self._open_ledger(control)
             notes = await stack.enter_async_context(open_driver(self._fleet.control))
             scribe = Scribe(

@@ -86,6 +86,15 @@ class Scripts:
             ) from error
         return tuple(step.revision.revision for step in steps)  # type: ignore[attr-defined]
 
+    def knows(self, revisions: Revisions) -> bool:
+        """Whether all of these are in the directory."""
+        try:
+            for revision in revisions:
+                self.directory.get_revision(revision)
+        except CommandError:
+            return False
+        return True
+
     def steps(self, current: Revisions, target: str) -> list[RevisionStep]:
         """What Alembic is to run; the call is that of `alembic upgrade`."""
         steps: list[Any] = self.directory._upgrade_revs(target, current)  # type: ignore[arg-type]

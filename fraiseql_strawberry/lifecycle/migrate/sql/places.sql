@@ -13,3 +13,9 @@ SELECT nspname::text AS schema FROM pg_namespace WHERE nspname LIKE $1::text ORD
 SELECT n.nspname::text AS schema
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relname = $1::text AND c.relkind IN ('r', 'p') AND n.nspname = ANY ($2::text[])
+
+-- name: has_templates
+SELECT to_regclass('fraiseql.templates') IS NOT NULL
+
+-- name: template
+SELECT name FROM fraiseql.templates WHERE kind = 'schema' AND current

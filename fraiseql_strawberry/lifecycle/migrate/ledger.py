@@ -13,7 +13,8 @@ from ...errors import SetupError
 from ...sql.golden import literal
 from .connecting import Driver
 from .places import Place, Revisions, Selection
-from .texts import LEDGER, LEDGER_QUERIES
+from .rules import Rules
+from .texts import HOME, LEDGER, LEDGER_QUERIES
 
 __all__ = ["Entry", "Ledger", "Run", "finished_revisions", "latest_entries"]
 
@@ -73,13 +74,21 @@ class Ledger:
         self.run = run
 
     @classmethod
-    async def open(cls, driver: Driver, target: Revisions, selection: Selection) -> Ledger:
+    async def open(
+        cls, driver: Driver, rules: Rules, target: Revisions, selection: Selection
+    ) -> Ledger:
         """Begin a run; one that was cut short before is given up.
+
+        Args:
+            driver: The connection.
+            rules: Whose the control schema is to be, where there is none yet.
+            target: The revisions that the run goes to.
+            selection: Which tenants it is for.
 
         Raises:
             SetupError: The migrator may not make or write the ledger; the message has the SQL.
         """
-        await _make(driver)
+        await _make(driver, rules)
         chosen = json.dumps({"tenants": selection.tenants, "tags": selection.tags})
         number = await driver.fetchval(LEDGER_QUERIES["begin"], _joined(target), chosen)
         return cls(driver, Run(number, target, selection))
@@ -141,11 +150,14 @@ async def finished_revisions(driver: Driver, tenants: Sequence[str]) -> dict[str
     return {tenant: _split(entry.revision) for tenant, entry in entries.items() if entry.is_done}
 
 
-async def _make(driver: Driver) -> None:
+async def _make(driver: Driver, rules: Rules) -> None:
     if await driver.fetchval(LEDGER_QUERIES["exists"]):
         return
     try:
         async with driver.transaction():
+            for name, value in rules.control_settings().items():
+                await driver.execute("SELECT set_config($1, $2, true)", name, value)
+            await driver.execute(HOME)
             await driver.execute(LEDGER)
     except asyncpg.InsufficientPrivilegeError as error:
         role = await driver.fetchval("SELECT current_user::text")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from ...config import redact_url
 from .places import Place, Revisions
@@ -171,7 +171,7 @@ def failure_of(error: BaseException, *, revision: str | None = None, attempts: i
 
 def _innermost(error: BaseException) -> BaseException:
     """The driver's own words: the wrappers add a link and the statement."""
-    while isinstance(error, DBAPIError) and error.orig is not None:
+    while isinstance(error, StatementError) and error.orig is not None:
         error = error.orig
     while type(error).__module__.startswith("sqlalchemy.") and error.__cause__ is not None:
         error = error.__cause__

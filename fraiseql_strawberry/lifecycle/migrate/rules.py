@@ -97,6 +97,15 @@ class Rules:
             "fraiseql.version_table": place.version_table(self.version_table),
             "fraiseql.exempt": "\n".join(self.exempt),
             "fraiseql.tenants": self.pattern,
+            **self._roles(),
+        }
+
+    def control_settings(self) -> dict[str, str]:
+        """The settings with which the control schema is made, where there is none."""
+        return {"fraiseql.strategy": "", "fraiseql.schema": CONTROL_SCHEMA, **self._roles()}
+
+    def _roles(self) -> dict[str, str]:
+        return {
             "fraiseql.owner": self.owner or "",
             "fraiseql.application": self.application or "",
         }

@@ -171,7 +171,7 @@ class Runner:
             ledger = unfinished
         else:
             target = self._scripts.resolve(options.target)
-            ledger = await Ledger.open(control, target, options.selection)
+            ledger = await Ledger.open(control, self._fleet.rules, target, options.selection)
         self._report.target = ledger.run.target
         return ledger
 

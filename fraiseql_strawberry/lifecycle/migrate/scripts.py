@@ -52,6 +52,9 @@ class Scripts:
             self.heads: Revisions = tuple(sorted(self.directory.get_heads()))
         except CommandError as error:
             raise SetupError(f"{path}: {error}") from error
+        except Exception as error:  # whatever the user's revisions do when they are imported
+            said = f"{type(error).__name__}: {error}"
+            raise SetupError(f"{path}: a revision cannot be loaded: {said}") from error
         self.pending = lru_cache(_KNOWN)(self._pending)
 
     @classmethod

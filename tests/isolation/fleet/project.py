@@ -77,7 +77,11 @@ class Project:
         (self.folder / "migrations/env.py").write_text(self.env)
         template = Path(__file__).parents[3] / "fraiseql_strawberry/alembic/template/script.py.mako"
         (self.folder / "migrations/script.py.mako").write_text(template.read_text())
-        text = TOML.format(
+        (self.folder / "fraiseql.toml").write_text(self.toml())
+        return self
+
+    def toml(self) -> str:
+        return TOML.format(
             app=self.urls.app_url,
             migrator=self.urls.migrator_url,
             strategy=self.strategy,
@@ -85,8 +89,6 @@ class Project:
             more=self.more,
             migrations=self.migrations,
         )
-        (self.folder / "fraiseql.toml").write_text(text)
-        return self
 
     def revision(self, revision: str, upgrade: str, downgrade: str = "pass") -> None:
         """Add a revision after the last one."""

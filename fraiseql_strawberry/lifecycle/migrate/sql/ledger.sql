@@ -1,6 +1,4 @@
 -- What was migrated, when, and what failed: in the control database. It may run again at any time.
-CREATE SCHEMA IF NOT EXISTS fraiseql;
-
 CREATE TABLE IF NOT EXISTS fraiseql.migration_runs (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   target text NOT NULL,

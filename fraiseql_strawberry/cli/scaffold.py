@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from importlib import resources
 
 from ..config import Strategy
+from ..sql import golden
 
 __all__ = ["Names", "scaffold"]
 
 _TEMPLATES = resources.files("fraiseql_strawberry.cli").joinpath("templates")
 _VARIABLE = re.compile(r""":(?:"(?P<identifier>\w+)"|'(?P<text>\w+)'|(?P<plain>\w+):)""")
+
+_TABLE = "app.tb_note"
 
 # Without a tenant nothing is found by name where each tenant has a schema.
 _SEARCH_PATH = {"row": "app, fraiseql, pg_temp", "schema": "pg_temp", "database": "app, pg_temp"}
@@ -61,6 +64,13 @@ def scaffold(strategy: Strategy, names: Names) -> dict[str, str]:
         "migrator": names.migrator,
         "search_path": _SEARCH_PATH[strategy],
         "multitenancy": _read(f"multitenancy_{strategy}.toml").rstrip("\n"),
+        "helper": golden.create_helper(),
+        "row_security": ";\n".join(golden.enable_row_security(_TABLE)),
+        "policies": ";\n".join(
+            golden.create_policy(_TABLE, name, permissive=permissive)
+            for name, permissive in golden.POLICIES.items()
+        ),
+        "view": golden.create_view("app.v_note", "SELECT id, title, created_at FROM app.tb_note"),
     }
     files = {
         "fraiseql.toml": _fill("fraiseql.toml", values),

@@ -13,8 +13,7 @@ __all__ = ["migrate"]
 
 migrate = typer.Typer(
     rich_markup_mode="markdown",
-    epilog="Examples: `fraiseql-strawberry migrate --dry-run`, "
-    "`fraiseql-strawberry migrate --canary 10 --check ./smoke.sh --on-error continue`",
+    epilog="Example: `fraiseql-strawberry migrate --canary 10 --check ./smoke.sh`",
 )
 
 _EXAMPLES = {

@@ -12,9 +12,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE :"migrator" REVOKE EXECUTE ON FUNCTIONS FROM P
 
 -- The tenant of this transaction, or NULL. The setting is unknown on a fresh connection (hence
 -- true, for "missing is fine") and an empty string on a reused one (hence NULLIF).
-CREATE FUNCTION fraiseql.current_tenant_id() RETURNS uuid
-  LANGUAGE sql STABLE PARALLEL SAFE
-  RETURN NULLIF(current_setting('app.tenant_id', true), '')::uuid;
+:helper:;
 GRANT EXECUTE ON FUNCTION fraiseql.current_tenant_id() TO :"role";
 ALTER FUNCTION fraiseql.current_tenant_id() OWNER TO :"owner";
 
@@ -29,22 +27,15 @@ CREATE TABLE app.tb_note (
 CREATE INDEX tb_note_recent ON app.tb_note (tenant_id, created_at DESC, id);
 
 -- 2. ENABLE, or the policies are only text; FORCE, or the owner is exempt.
-ALTER TABLE app.tb_note ENABLE ROW LEVEL SECURITY;
-ALTER TABLE app.tb_note FORCE ROW LEVEL SECURITY;
+:row_security:;
 
 -- 3. One policy admits. The other is RESTRICTIVE, so it is AND-ed to whatever admits: a policy
 --    that is added later cannot open the table. The sub-SELECT runs once per query, not per row.
-CREATE POLICY tenant_access ON app.tb_note AS PERMISSIVE FOR ALL TO PUBLIC
-  USING (tenant_id = (SELECT fraiseql.current_tenant_id()))
-  WITH CHECK (tenant_id = (SELECT fraiseql.current_tenant_id()));
-CREATE POLICY tenant_fence ON app.tb_note AS RESTRICTIVE FOR ALL TO PUBLIC
-  USING (tenant_id = (SELECT fraiseql.current_tenant_id()))
-  WITH CHECK (tenant_id = (SELECT fraiseql.current_tenant_id()));
+:policies:;
 
 -- 4. What sql_source names. security_invoker, or the view reads as its owner; CREATE OR REPLACE
 --    VIEW drops the option without a word, so say it each time.
-CREATE VIEW app.v_note WITH (security_invoker = true) AS
-  SELECT id, title, created_at FROM app.tb_note;
+:view:;
 
 -- 5. Never TRUNCATE (it ignores policies), REFERENCES or TRIGGER.
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.tb_note TO :"role";

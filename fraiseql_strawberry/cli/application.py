@@ -10,8 +10,8 @@ import typer
 from .check import check
 from .failures import Commands
 from .init import init
-from .prove import prove
 from .migrate import migrate
+from .prove import prove
 from .schema import schema
 from .serve import serve
 from .sql import sql

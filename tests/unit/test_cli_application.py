@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from fraiseql_strawberry.cli.application import app
 
-COMMANDS = ["init", "schema", "serve", "sql", "token"]
+COMMANDS = ["check", "init", "prove", "schema", "serve", "sql", "token", "migrate"]
 
 
 def shown(*arguments: str) -> str:

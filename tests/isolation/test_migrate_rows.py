@@ -241,6 +241,18 @@ async def test_a_migrator_that_policies_hold_is_told(
     await admin.close()
 
 
+async def test_nobody_need_own_what_is_made(project: Project, driver: asyncpg.Connection) -> None:
+    toml = project.toml().replace('owner = "app_owner"', "")
+    (project.folder / "fraiseql.toml").write_text(toml)
+    project.revision("r1", SMALL)
+    assert (await project.migrate()).failed == []
+    owners = await driver.fetch(
+        "SELECT DISTINCT nspowner::regrole::text FROM pg_namespace"
+        " WHERE nspname IN ('app', 'fraiseql')"
+    )
+    assert [row[0] for row in owners] == ["app_migrator"]
+
+
 async def test_no_tenant_can_be_migrated_by_itself(project: Project) -> None:
     project.revision("r1", SMALL)
     with pytest.raises(SetupError, match="share their tables"):

@@ -46,6 +46,7 @@ class Scribe:
         self._failed: list[tuple[str, str]] = []
         self._changed: list[str] = []
         self._noted = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -86,7 +87,11 @@ class Scribe:
         self._noted.set()
 
     async def flush(self) -> None:
-        """Write all that was noted."""
+        """Write all that was noted; one at a time, since there is one connection."""
+        async with self._writing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         started, self._started = self._started, []
         finished, self._finished = self._finished, []
         failed, self._failed = self._failed, []

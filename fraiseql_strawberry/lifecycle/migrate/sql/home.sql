@@ -12,7 +12,8 @@ BEGIN
     SELECT 'fraiseql' WHERE current_setting('fraiseql.strategy') = 'row'
   LOOP
     IF to_regnamespace(quote_ident(wanted)) IS NULL THEN
-      EXECUTE format('CREATE SCHEMA %I', wanted) || COALESCE(format(' AUTHORIZATION %I', owner), '');
+      EXECUTE format('CREATE SCHEMA %I', wanted)
+        || CASE WHEN owner IS NULL THEN '' ELSE format(' AUTHORIZATION %I', owner) END;
       IF application IS NOT NULL THEN
         EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', wanted, application);
       END IF;

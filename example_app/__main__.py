@@ -11,7 +11,6 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import get_args
 
 import uvicorn
 
@@ -19,7 +18,6 @@ from example_app import database
 from example_app.app import create_app
 from example_app.data import read_blogs
 from fraiseql_strawberry.auth import mint_token
-from fraiseql_strawberry.config import Strategy
 from fraiseql_strawberry.embedded import durable_dir, open_server
 from fraiseql_strawberry.errors import SetupError
 
@@ -59,7 +57,7 @@ def main() -> int:
 def read_options() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser("python -m example_app", description=__doc__)
-    parser.add_argument("--strategy", choices=get_args(Strategy), default="row")
+    parser.add_argument("--strategy", choices=["row", "schema"], default="row")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080, help="0 takes any free one")
     parser.add_argument("--data-dir", type=Path, default=Path(".demo-data"))

@@ -15,7 +15,7 @@ from example_app.database import Urls, clone, drop, prepare
 from fraiseql_strawberry.config import Strategy
 from fraiseql_strawberry.errors import SetupError
 
-EVERY = pytest.mark.strategies()
+EVERY = pytest.mark.strategies("row", "schema", "database")
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ async def layout_of(urls: Urls, home: str) -> list[list[tuple[object, ...]]]:
     ]
 
 
-@pytest.mark.strategies("schema")
+@pytest.mark.strategies("schema", "database")
 async def test_a_tenants_own_tables_are_the_shared_ones_without_the_tenant(
     make_template: Callable[[Strategy], Awaitable[Urls]],
     blog: Urls,
@@ -274,3 +274,53 @@ async def test_a_tenants_own_tables_are_the_shared_ones_without_the_tenant(
         assert await layout_of(blog.of(tenant), blog.home(tenant)) == expected
     if strategy == "schema":
         assert await layout_of(blog, "fraiseql") == await layout_of(shared, "fraiseql")
+
+
+# --- A database for each tenant ---------------------------------------------------------------------
+
+
+@pytest.mark.strategies("database")
+async def test_the_registry_says_where_each_tenants_database_is(blog: Urls) -> None:
+    registry = await asyncpg.connect(blog.app_url)
+    rows = await registry.fetch("SELECT tenant_id, database_url, status FROM tenant_databases")
+    await registry.close()
+    assert {row["tenant_id"]: row["database_url"] for row in rows} == {
+        tenant: blog.of(tenant).app_url for tenant in (ACME, GLOBEX)
+    }
+    assert {row["status"] for row in rows} == {"active"}
+
+
+@pytest.mark.strategies("database")
+async def test_a_start_corrects_the_address_and_keeps_the_status(
+    admin_url: str, name: str, strategy: Strategy
+) -> None:
+    urls = await prepare(admin_url, strategy=strategy, database=name)
+    migrator = await asyncpg.connect(urls.migrator_url)
+    try:
+        await migrator.execute(
+            "UPDATE fraiseql.tenant_databases SET database_url = 'postgresql://app@old:1/x',"
+            " status = 'suspended' WHERE tenant_id = $1",
+            GLOBEX,
+        )
+        await prepare(admin_url, strategy=strategy, database=name)
+        row = await migrator.fetchrow(
+            "SELECT database_url, status FROM fraiseql.tenant_databases WHERE tenant_id = $1",
+            GLOBEX,
+        )
+    finally:
+        await migrator.close()
+    assert tuple(row) == (urls.of(GLOBEX).app_url, "suspended")
+
+
+def test_the_demos_of_all_strategies_fit_on_one_server(admin_url: str) -> None:
+    names = [
+        urls.of(tenant).database
+        for strategy in ("row", "schema", "database")
+        for urls in [database.locate(admin_url, strategy=strategy)]
+        for tenant in (ACME, GLOBEX)
+    ]
+    assert names == [
+        *("blog", "blog"),
+        *("blog_schema", "blog_schema"),
+        *(f"fraiseql_tenant_{tenant.hex}" for tenant in (ACME, GLOBEX)),
+    ]

@@ -12,12 +12,14 @@ import asyncpg
 
 from example_app.data import Blog, read_blogs
 from example_app.urls import Urls
+from fraiseql_strawberry.registry import ANNOUNCE_CHANGES
 
 __all__ = ["Content", "Progress", "contents", "run_formatted", "sql"]
 
 _SQL = Path(__file__).parent / "sql"
-_ROW = ("3_schemas", "4_tables", "5_policies", "6_views", "7_owners")
-_CONTROL = ("control/tenants",)
+_ANNOUNCED = ("announce_changes", "7_registry")
+_ROW = ("3_schemas", "4_tables", "5_policies", "6_views", *_ANNOUNCED, "8_owners")
+_CONTROL = ("control/tenants", *_ANNOUNCED)
 _REGISTRY = ("control/tenant_databases",)
 _HOME = ("tenant/1_home", "tenant/2_tables", "tenant/3_views", "tenant/4_owners")
 
@@ -99,7 +101,9 @@ def contents(urls: Urls) -> list[Content]:
 
 @cache
 def sql(name: str) -> str:
-    """The text of a file of `sql/`."""
+    """The text of a file of `sql/`; `announce_changes` is the library's own."""
+    if name == "announce_changes":
+        return ANNOUNCE_CHANGES
     return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 

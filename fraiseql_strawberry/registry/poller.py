@@ -26,6 +26,7 @@ class Poller:
         on_change: Called on the loop, with None for all tenants.
         seconds: The interval. A suspension is felt in this process after at most that.
         pooler: The mode of the pooler in front of it.
+        timeout: Seconds after which an attempt to connect, or an answer, counts as missing.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class Poller:
         *,
         seconds: float = 0.5,
         pooler: Pooler = "transaction",
+        timeout: float = 3.0,
     ) -> None:
-        self._engine = registry_engine(url, size=1, pooler=pooler)
+        self._engine = registry_engine(url, size=1, pooler=pooler, timeout=timeout)
         self._on_change = on_change
         self._seconds = seconds
         self._task = Reconnecting(self._poll, purpose="polling for changes of tenants")

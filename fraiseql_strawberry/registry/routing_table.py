@@ -66,7 +66,8 @@ class RoutingTable:
         row = await self._rows.fetch(tenant_id)
         if row is None:
             return None
-        return tenant_of(tenant_id, row, {"database_url": Secret(row["database_url"])})
+        url = row["database_url"]  # missing where the table lets it be: not placed yet
+        return tenant_of(tenant_id, row, {"database_url": Secret(url)} if url else {})
 
     async def close(self) -> None:
         """Close the registry's connections."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, closing
+from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from typing import Any
 
 import asyncpg
@@ -18,6 +18,7 @@ from example_app.contents import sql
 from example_app.data import ACME, GLOBEX
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
+from tests.isolation.registry_database import RegistryDatabase, open_registry
 
 # What outlives a transaction, and would reach the next request that takes the connection.
 LEFTOVERS = """
@@ -42,6 +43,7 @@ CLEAN = {
     "channels": 0,
 }
 
+MakeDatabase = Callable[..., AbstractAsyncContextManager[Any]]
 AssertClean = Callable[[Tenancy], Awaitable[None]]
 
 
@@ -104,3 +106,12 @@ async def empty_database(make_database, blog_template: Urls) -> AsyncIterator[Ur
         await admin.execute(sql("2_database"))
         await admin.close()
         yield urls
+
+
+@pytest.fixture
+async def registry_database(
+    make_database: MakeDatabase, blog_template: Urls
+) -> AsyncIterator[RegistryDatabase]:
+    """A registry of one test, on the server that has the roles of the blog."""
+    async with make_database() as (name, url), open_registry(name, url) as registry:
+        yield registry

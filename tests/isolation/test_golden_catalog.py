@@ -165,21 +165,37 @@ async def test_the_role_has_these_privileges_and_no_others(superuser: Connection
     assert {tuple(row) for row in rows} == {
         *((table, "app", privilege) for table in TABLES for privilege in writes),
         *((view, "app", "SELECT") for view in ("v_user", "v_post", "v_comment")),
+        ("registry_generation", "app", "SELECT"),
     }
 
 
-async def test_no_function_is_executable_by_public_or_runs_as_its_owner(
-    superuser: Connection,
-) -> None:
+async def test_no_function_is_executable_by_public(superuser: Connection) -> None:
     rows = await superuser.fetch(
         """
-        SELECT proname, prosecdef, provolatile, grantee::regrole::text AS role
+        SELECT proname, provolatile, grantee::regrole::text AS role
         FROM pg_proc, aclexplode(proacl)
         WHERE pronamespace IN ('app'::regnamespace, 'fraiseql'::regnamespace)
           AND grantee <> proowner
         """
     )
-    assert [tuple(row) for row in rows] == [("current_tenant_id", False, b"s", "app")]
+    assert [tuple(row) for row in rows] == [("current_tenant_id", b"s", "app")]
+
+
+async def test_only_the_trigger_runs_as_its_owner_and_its_names_are_pinned(
+    superuser: Connection,
+) -> None:
+    rows = await superuser.fetch(
+        """
+        SELECT proname, prosecdef, proconfig FROM pg_proc
+        WHERE pronamespace IN ('app'::regnamespace, 'fraiseql'::regnamespace)
+        """
+    )
+    pinned = ["search_path=pg_catalog, pg_temp"]
+    assert sorted(tuple(row) for row in rows) == [
+        ("announce_changes", False, pinned),
+        ("current_tenant_id", False, None),
+        ("notify_tenant_change", True, pinned),
+    ]
 
 
 async def test_a_migration_reaches_all_rows_and_the_owner_alone_none(superuser: Connection) -> None:

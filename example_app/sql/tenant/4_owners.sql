@@ -1,4 +1,4 @@
--- As 7_owners.sql: the role that migrates hands over what it made.
+-- As 8_owners.sql: the role that migrates hands over what it made.
 ALTER TABLE tb_user OWNER TO app_owner;
 ALTER TABLE tb_post OWNER TO app_owner;
 ALTER TABLE tb_comment OWNER TO app_owner;

@@ -10,6 +10,7 @@ SELECT
     JOIN pg_namespace AS n ON n.oid = p.pronamespace
     WHERE t.tgrelid = c.oid
       AND t.tgenabled IN ('O', 'A')
+      AND t.tgtype & 16 <> 0  -- UPDATE: the one for TRUNCATE alone tells of no suspension
       AND n.nspname = 'fraiseql' AND p.proname = 'notify_tenant_change'
   )                                     AS announced
 FROM pg_attribute AS a

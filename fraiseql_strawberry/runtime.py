@@ -23,7 +23,7 @@ from .events import (
     notify,
 )
 from .isolation import CompiledQuery, Isolation
-from .registry import Registry
+from .registry import LiveRegistry, Registry
 from .resolve import TenantRules, header_values, resolve_tenant
 from .scope import RequestScope, current_scope, enter_scope, find_scope
 from .session import Lease, end_session, open_session
@@ -81,6 +81,7 @@ class Runtime:
         self._given_engine = engine
         self._isolation: Isolation | None = None
         self._registry: Registry | None = None
+        self._live: LiveRegistry | None = None
         self.turns = TenantTurns(
             config.database.turns_of_a_tenant, timeout=config.database.pool_timeout
         )
@@ -106,10 +107,13 @@ class Runtime:
             parts = await open_parts(self.config, self._given_engine)
             if self.config.database.admin_url is not None:
                 self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
-            self._isolation, self._registry = parts.isolation, parts.registry
+            self._isolation, self._live = parts.isolation, parts.registry
+            self._registry = None if self._live is None else self._live.registry
             try:
                 for prepare in self._prepare:
                     await prepare()
+                if self._live is not None:
+                    self._live.start()
             except BaseException:
                 await self.stop()
                 raise
@@ -137,7 +141,10 @@ class Runtime:
     async def stop(self) -> None:
         """Close every connection."""
         isolation, self._isolation = self._isolation, None
+        live, self._live = self._live, None
         admin, self.admin_db = self.admin_db, None
+        if live is not None:
+            await live.stop()
         if isolation is not None:
             await isolation.stop()
         if admin is not None:

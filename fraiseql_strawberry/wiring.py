@@ -11,7 +11,7 @@ from .config import Config
 from .engine import connection_settings, create_engine
 from .errors import SetupError
 from .isolation import Isolation, RowIsolation, SchemaIsolation, SchemaNames, engine_by_schema
-from .registry import Registry, TenantsTable
+from .registry import LiveRegistry
 from .resolve import TenantRules
 
 __all__ = ["Parts", "open_parts", "refuse_unsafe"]
@@ -23,7 +23,7 @@ class Parts(NamedTuple):
     """What serves tenants: started, and theirs to stop who opened it."""
 
     isolation: Isolation
-    registry: Registry | None
+    registry: LiveRegistry | None
 
 
 async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
@@ -79,12 +79,9 @@ def _shared_isolation(config: Config, engine: AsyncEngine, *, owned: bool) -> Is
     )
 
 
-async def _registry(config: Config, engine: AsyncEngine) -> Registry | None:
+async def _registry(config: Config, engine: AsyncEngine) -> LiveRegistry | None:
     table = config.multitenancy.tenants_table
-    if table is None:
-        return None
-    source = await TenantsTable.open(engine, table)
-    return Registry(source.fetch, refresh_seconds=config.multitenancy.routing.refresh_seconds)
+    return None if table is None else await LiveRegistry.of_tenants_table(config, engine, table)
 
 
 def refuse_unsafe(config: Config, rules: TenantRules, *, authenticated: bool) -> None:

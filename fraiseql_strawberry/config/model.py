@@ -33,6 +33,8 @@ from .sections import (
 __all__ = ["Config"]
 
 _ROUTING: Path = ("multitenancy", "routing")
+# What holds for any table of tenants; the rest is about databases of their own.
+_ALWAYS_USED = ("refresh_seconds", "stale_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,9 @@ def _multitenancy(reader: Reader) -> Multitenancy:
     if read.strategy == "schema" and reader.raw((*section, "id_type")) is None:
         read = replace(read, id_type="slug")  # such as the `abc123` of `tenant_abc123`
     used = read.enabled and read.strategy == "database"
+    if read.tenants_table is not None:
+        for name in _ALWAYS_USED:  # what is read first counts
+            reader.key((*_ROUTING, name))
     routing = reader.section(Routing, _ROUTING, idle=not used)
     if used and reader.raw((*_ROUTING, "registry_url")) is None:
         routing = replace(

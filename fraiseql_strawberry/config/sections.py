@@ -166,6 +166,7 @@ class Routing:
     registry_url: Annotated[SecretUrl | None, database_url] = None
     registry_table: Annotated[str, _table] = "tenant_databases"
     refresh_seconds: Annotated[float, number(86_400)] = 60.0
+    stale_seconds: Annotated[float, number(604_800)] = 900.0
     max_connections: Annotated[int, whole(2, 1_000_000)] = 100
     connections_per_tenant: Annotated[int, whole(1, 10_000)] = 4
     idle_seconds: Annotated[float, number(86_400)] = 60.0

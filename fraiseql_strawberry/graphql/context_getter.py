@@ -17,13 +17,14 @@ __all__ = ["tenant_context_getter"]
 
 
 def tenant_context_getter(
-    runtime: Runtime, getter: Callable[..., Any] | None
+    runtime: Runtime, getter: Callable[..., Any] | None, *, sockets: bool = True
 ) -> Callable[..., Any]:
     """Wrap a context getter.
 
     Args:
         runtime: The tenancy.
         getter: The application's own getter, with dependencies of its own if it likes; or None.
+        sockets: Whether WebSockets are resolved here; our router does it once they are open.
 
     Returns:
         A FastAPI dependency that resolves the tenant and gives a `Context`.
@@ -32,7 +33,8 @@ def tenant_context_getter(
     async def add_tenant(connection: HTTPConnection, custom: Any = None) -> Context:
         set_runtime(connection.app, runtime)
         scope = scope_of(connection.scope)
-        await runtime.resolve(scope, connection.scope["headers"])
+        if sockets or connection.scope["type"] != "websocket":
+            await runtime.resolve(scope, connection.scope["headers"])
         return make_context(runtime, scope, custom)
 
     signature = inspect.signature(add_tenant)

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 from strawberry.fastapi import GraphQLRouter as StrawberryRouter
 from strawberry.http import GraphQLHTTPResponse
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
 from ..errors import BadUserInput, SchemaError, TenancyError
@@ -29,6 +29,7 @@ from .fast_lane import lane_of
 from .front import Front, nothing_in_front, overrides_nothing, request_of
 from .public_errors import Refused, public_errors
 from .served import served_schema
+from .sockets import OpenSockets, TenantSocket
 
 __all__ = ["GraphQLRouter"]
 
@@ -109,8 +110,11 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         **options: Whatever Strawberry's router takes.
 
     Raises:
-        SchemaError: When the schema has no `tenancy.extension`, so nothing would guard it.
+        SchemaError: When the schema has no `tenancy.extension`, so nothing would guard it; or for
+            the protocol graphql-ws, whose sockets would outlive their token.
     """
+
+    graphql_transport_ws_handler_class = TenantSocket
 
     def __init__(
         self,
@@ -123,6 +127,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         **options: Any,
     ) -> None:
         _refuse_unguarded(schema)
+        _refuse_unwatched(subscription_protocols)
         settings = tenancy.config.graphql
         options.setdefault("graphql_ide", "graphiql" if settings.ide else None)
         self._served = served_schema(tenancy, schema, tenancy.middleware)
@@ -139,11 +144,12 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         super().__init__(
             schema,
             path,
-            context_getter=tenant_context_getter(tenancy, context_getter),
+            context_getter=tenant_context_getter(tenancy, context_getter, sockets=False),
             subscription_protocols=subscription_protocols,
             **options,
         )
         self.tenancy = tenancy
+        self.sockets = OpenSockets(tenancy)
         tenancy.when_started(self._served.prepare)
         if settings.ide:
             self.add_api_route(
@@ -263,6 +269,14 @@ def _refuse_unguarded(schema: Schema) -> None:
         raise SchemaError(
             "this schema has none of our guards: make it with build_schema(…), or add "
             "extensions=[tenancy.extension]"
+        )
+
+
+def _refuse_unwatched(protocols: Sequence[str]) -> None:
+    if GRAPHQL_WS_PROTOCOL in protocols:
+        raise SchemaError(
+            f"the protocol {GRAPHQL_WS_PROTOCOL} is not served: take its successor, "
+            f"{GRAPHQL_TRANSPORT_WS_PROTOCOL}"
         )
 
 

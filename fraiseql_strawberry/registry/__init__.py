@@ -2,6 +2,7 @@
 
 | module | is about |
 |---|---|
+| `live` | `LiveRegistry`: a registry at work, as the configuration describes it |
 | `cache` | `Registry`: what is known of tenants, and for how long it is believed |
 | `outage` | what happens while the registry does not answer |
 | `source` | the protocol of where tenants are written down |
@@ -18,6 +19,7 @@ from .cache import Registry
 from .changes import ANNOUNCE_CHANGES
 from .connections import registry_engine
 from .listener import Listener
+from .live import LiveRegistry
 from .poller import Poller
 from .routing_table import RoutingTable
 from .source import TenantSource
@@ -26,6 +28,7 @@ from .tenants_table import TenantsTable
 __all__ = [
     "ANNOUNCE_CHANGES",
     "Listener",
+    "LiveRegistry",
     "Poller",
     "Registry",
     "RoutingTable",

@@ -10,7 +10,7 @@ from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.exc import DBAPIError
 
 from ..errors import ServiceUnavailable, TenancyError
-from ..trouble import translate
+from ..trouble import driver_error, translate
 
 __all__ = ["Outage", "unanswered"]
 
@@ -33,9 +33,8 @@ def unanswered(error: Exception) -> TenancyError | None:
         return error if error.status == ServiceUnavailable.status else None
     known = translate(error)
     if known is None and isinstance(error, (OSError, DBAPIError, PostgresError, InterfaceError)):
-        cause = error.orig if isinstance(error, DBAPIError) else error
         known = ServiceUnavailable(
-            hint=f"the registry of tenants cannot be read: {type(cause).__name__}"
+            hint=f"the registry of tenants cannot be read: {type(driver_error(error)).__name__}"
         )
     return known
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ConfigError
 from ..tenant import Tenant, TenantStatus
-from ..trouble import is_cut, translated
+from ..trouble import driver_error, is_cut, translated
 
 __all__ = ["TableShape", "TenantRows", "tenant_of"]
 
@@ -118,7 +118,7 @@ class TenantRows:
             try:
                 return await self._fetch(tenant_id)
             except DBAPIError as error:
-                cause = _cause(error)
+                cause = driver_error(error)
                 if isinstance(cause, _NO_SUCH_ID):
                     return None  # what the column cannot hold is the id of nobody
                 if not (is_cut(cause) or isinstance(cause, postgres.InvalidCachedStatementError)):
@@ -140,14 +140,9 @@ async def _columns(engine: AsyncEngine, table: str, shape: TableShape) -> Iterab
                 result = await connection.exec_driver_sql(_COLUMNS, (table, list(shape.names)))
                 return [_Column(*row) for row in result]
         except DBAPIError as error:
-            if isinstance(_cause(error), postgres.InsufficientPrivilegeError):
+            if isinstance(driver_error(error), postgres.InsufficientPrivilegeError):
                 return []  # no USAGE on the schema: the table is not there for this role
             raise
-
-
-def _cause(error: DBAPIError) -> BaseException | None:
-    """Asyncpg's own exception below SQLAlchemy's two wrappers."""
-    return error.orig and (error.orig.__cause__ or error.orig)
 
 
 def tenant_of(tenant_id: str, row: RowMapping, placement: dict[str, Any]) -> Tenant:

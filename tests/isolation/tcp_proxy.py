@@ -18,10 +18,8 @@ class Link:
     """
 
     def __init__(self, url: SecretUrl) -> None:
-        parts = urlsplit(url.reveal())
-        assert parts.hostname is not None
-        self._server = (parts.hostname, parts.port or 5432)
-        self._parts = parts
+        self._parts = urlsplit(url.reveal())
+        self.lead_to(url)
         self._alive = asyncio.Event()
         self._alive.set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -34,6 +32,12 @@ class Link:
         userinfo = self._parts.netloc.rpartition("@")[0]
         netloc = f"{userinfo}@127.0.0.1:{self._port}"
         return SecretUrl(self._parts._replace(netloc=netloc).geturl())
+
+    def lead_to(self, url: SecretUrl) -> None:
+        """New connections go to another server."""
+        parts = urlsplit(url.reveal())
+        assert parts.hostname is not None
+        self._server = (parts.hostname, parts.port or 5432)
 
     def go_dead(self) -> None:
         """From now on nothing arrives anywhere, and nobody is told."""

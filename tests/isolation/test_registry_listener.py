@@ -130,17 +130,21 @@ async def test_a_link_that_is_dead_is_noticed(
 
 @pytest.mark.parametrize("make", [listener, poller])
 async def test_while_it_cannot_connect_it_tries_now_and_then(
-    link: Link, changes: Changes, make: Make, caplog: pytest.LogCaptureFixture
+    registry_database: RegistryDatabase,
+    link: Link,
+    changes: Changes,
+    make: Make,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with running(make(link.url, changes)):
         await changes.next()
-        server, link._server = link._server, ("127.0.0.1", 9)
+        link.lead_to(SecretUrl("postgresql://127.0.0.1:9/nowhere"))
         link.cut()
         before = link.opened
         await asyncio.sleep(2)
         assert 2 <= link.opened - before <= 6  # with pauses that grow
         assert changes == []
-        link._server = server
+        link.lead_to(registry_database.url)
         assert await changes.next(5) is None
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2

@@ -81,6 +81,20 @@ def test_unused_routing_is_not_interpolated(strategy: str) -> None:
     assert routing.registry_table == "tenant_databases"
 
 
+def test_how_long_a_tenant_is_believed_holds_for_every_table_of_tenants() -> None:
+    text = (
+        "[multitenancy]\n{}\n[multitenancy.routing]\nregistry_url = '${{REGISTRY_URL}}'\n"
+        "refresh_seconds = '${{REFRESH}}'\nstale_seconds = '${{STALE}}'\n"
+    )
+    env = {"REFRESH": "5", "STALE": "50"}
+    routing = parse_config(text.format('tenants_table = "t"'), env=env).multitenancy.routing
+    assert (routing.refresh_seconds, routing.stale_seconds) == (5, 50)
+    assert routing.registry_url is None
+    with pytest.raises(ConfigError, match="REFRESH"):
+        parse_config(text.format('tenants_table = "t"'), env={})
+    assert parse_config(text.format(""), env={}).multitenancy.routing.refresh_seconds == 60
+
+
 def test_unused_routing_is_checked_all_the_same() -> None:
     with pytest.raises(ConfigError, match=r':3: .* no key "registry". Did you mean "registry_url"'):
         parse_config('[multitenancy]\n[multitenancy.routing]\nregistry = "x"\n', env={})

@@ -240,3 +240,4 @@ def test_what_counts_as_no_answer(error: Exception, known: type[TenancyError] | 
 def test_the_statement_is_not_part_of_what_is_logged() -> None:
     error = DBAPIError("SELECT secret", (), asyncpg.UndefinedTableError("no such table"))
     assert "secret" not in str(unanswered(error))
+    assert "UndefinedTableError" in str(unanswered(error))

@@ -1,0 +1,263 @@
+"""WebSockets over a real socket: they end with the token and with the tenant that opened them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+import strawberry
+from fastapi import FastAPI
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+import fraiseql_strawberry as fraiseql
+from example_app.data import ACME, GLOBEX
+from example_app.database import Urls
+from fraiseql_strawberry import Tenancy
+from fraiseql_strawberry.errors import SchemaError
+from fraiseql_strawberry.tenant import TenantStatus
+
+Token = Callable[..., str]
+SUSPEND = "UPDATE fraiseql.tenants SET status = 'suspended' WHERE id = $1"
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def name(self) -> str:
+        return "nobody's"
+
+
+# What the subscriptions of the tests have sent, and where each of them ended.
+SENT: list[str] = []
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def ticks(self) -> AsyncIterator[int]:
+        SENT.append("began")
+        try:
+            for number in range(1_000_000):
+                yield number
+                await asyncio.sleep(0.005)
+        finally:
+            SENT.append("ended")
+
+
+@pytest.fixture
+async def admin(fresh_blog: Urls) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(fresh_blog.admin_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def tenancy(fresh_blog: Urls, make_tenancy: Callable[..., Tenancy]) -> Tenancy:
+    routing = {"refresh_seconds": 3600}  # only an announcement can make it ask again
+    return make_tenancy(
+        fresh_blog,
+        multitenancy={"tenants_table": "fraiseql.tenants", "routing": routing},
+        auth={"leeway": 0},
+    )
+
+
+@pytest.fixture
+async def url(tenancy: Tenancy, serve: Any) -> AsyncIterator[str]:
+    schema = strawberry.Schema(Query, subscription=Subscription, extensions=[tenancy.extension])
+    app = FastAPI(lifespan=tenancy.lifespan)
+    app.include_router(fraiseql.GraphQLRouter(schema, tenancy=tenancy), prefix="/graphql")
+    SENT.clear()
+    async with serve(app) as client:
+        yield client.url.replace("http://", "ws://") + "/graphql"
+
+
+class Socket:
+    """A client of the protocol graphql-transport-ws."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, **message: Any) -> None:
+        await self._connection.send(json.dumps(message))
+
+    async def next(self) -> Any:
+        async with asyncio.timeout(5):
+            return json.loads(await self._connection.recv())
+
+    async def init(self) -> None:
+        await self.send(type="connection_init")
+        assert await self.next() == {"type": "connection_ack"}
+
+    async def ask(self, query: str, id: str = "1") -> Any:
+        await self.send(id=id, type="subscribe", payload={"query": query})
+        return await self.next()
+
+    async def closed(self, seconds: float) -> tuple[int, str]:
+        """How it was closed, within that time; what still arrives until then is let pass."""
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self._connection.recv()
+        except ConnectionClosed as closed:
+            assert closed.rcvd is not None
+            return closed.rcvd.code, closed.rcvd.reason
+
+
+@asynccontextmanager
+async def socket(url: str, token: str | None, **headers: str) -> AsyncIterator[Socket]:
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    async with connect(
+        url, subprotocols=["graphql-transport-ws"], additional_headers=headers
+    ) as connection:
+        yield Socket(connection)
+
+
+async def test_operations_over_a_socket(url: str, token: Token) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        answer = await acme.ask("{ name }")
+        assert answer == {"id": "1", "type": "next", "payload": {"data": {"name": "nobody's"}}}
+        assert await acme.next() == {"id": "1", "type": "complete"}
+        assert (await acme.ask("subscription { ticks }"))["payload"]["data"] == {"ticks": 0}
+
+
+async def test_a_suspension_closes_the_sockets_of_that_tenant(
+    url: str, token: Token, admin: asyncpg.Connection, tenancy: Tenancy
+) -> None:
+    async with socket(url, token(ACME)) as acme, socket(url, token(GLOBEX)) as globex:
+        for client in (acme, globex):
+            await client.init()
+            await client.ask("subscription { ticks }")
+        await asyncio.sleep(0.2)  # it listens
+        await admin.execute(SUSPEND, ACME)
+        assert await acme.closed(1) == (4403, "Tenant not available")
+        assert (await globex.next())["type"] == "next"
+        assert await ended() == 1
+        with pytest.raises(TimeoutError):
+            await globex.closed(0.3)
+        await admin.execute("DELETE FROM fraiseql.tenants WHERE id = $1", GLOBEX)
+        assert await globex.closed(1) == (4403, "Tenant not available")
+    assert await ended() == 2
+
+
+async def ended() -> int:
+    await asyncio.sleep(0.05)
+    return SENT.count("ended")
+
+
+async def test_within_the_process_it_is_at_once(url: str, token: Token, tenancy: Tenancy) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        await acme.ask("subscription { ticks }")
+        assert tenancy.registry is not None
+        tenancy.registry.set_status(str(ACME), TenantStatus.SUSPENDED)
+        before = time.perf_counter()
+        assert await acme.closed(1) == (4403, "Tenant not available")
+        assert time.perf_counter() - before < 0.2
+
+
+@pytest.mark.parametrize("subscribed", [True, False], ids=["subscribed", "idle"])
+async def test_a_socket_ends_with_its_token(url: str, token: Token, subscribed: bool) -> None:
+    started = time.time()
+    async with socket(url, token(ACME, lifetime=2)) as acme:
+        await acme.init()
+        if subscribed:
+            await acme.ask("subscription { ticks }")
+        assert await acme.closed(4) == (4401, "The token has expired")
+    assert 1 <= time.time() - started < 3
+    assert (["began", "ended"] if subscribed else []) == SENT
+
+
+async def test_a_socket_that_outlived_its_timer_serves_nothing(
+    url: str, token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that sleeps stops the clock of the timers, not that of the token."""
+    async with socket(url, token(ACME, lifetime=60)) as acme:
+        await acme.init()
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + 61)
+        await acme.send(id="1", type="subscribe", payload={"query": "{ name }"})
+        assert await acme.closed(1) == (4401, "The token has expired")
+
+
+async def test_who_is_not_served_gets_no_socket(
+    url: str, token: Token, admin: asyncpg.Connection
+) -> None:
+    await admin.execute(SUSPEND, ACME)
+    await asyncio.sleep(0.2)
+    for refused, code in (
+        (token(ACME), 4403),
+        (token(UUID(int=7), user="somebody"), 4403),
+        ("no token at all", 4401),
+        (token(GLOBEX) + "x", 4401),
+    ):
+        async with socket(url, refused) as client:
+            assert (await client.closed(1))[0] == code
+    async with socket(url, token(ACME), **{"X-Tenant-ID": str(GLOBEX)}) as client:
+        assert await client.closed(1) == (4403, "The tenant header does not match the token")
+
+
+async def test_without_a_token_there_is_a_socket_and_nothing_on_it(url: str) -> None:
+    async with socket(url, None) as nobody:
+        await nobody.init()
+        answer = await nobody.ask("subscription { ticks }")
+        assert answer["payload"]["errors"][0]["extensions"]["code"] == "UNAUTHORIZED"
+    assert SENT == []
+
+
+async def test_while_the_registry_says_nothing_sockets_stay(
+    url: str, token: Token, admin: asyncpg.Connection, tenancy: Tenancy
+) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        await asyncio.sleep(0.2)
+        await admin.execute("ALTER TABLE fraiseql.tenants RENAME TO elsewhere")
+        await admin.execute("UPDATE fraiseql.elsewhere SET status = 'suspended'")
+        with pytest.raises(TimeoutError):
+            await acme.closed(1.5)
+        answer = await acme.ask("{ name }")
+        assert answer["payload"]["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
+        async with socket(url, token(ACME)) as another:
+            assert (await another.closed(1))[0] == 1013
+        await admin.execute("ALTER TABLE fraiseql.elsewhere RENAME TO tenants")
+        assert await acme.closed(3) == (4403, "Tenant not available")
+
+
+async def test_nothing_is_left_of_a_socket_that_its_client_closed(
+    url: str, token: Token, tenancy: Tenancy
+) -> None:
+    before = asyncio.all_tasks()
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        await acme.ask("subscription { ticks }")
+    assert await ended() == 1
+    assert tenancy.registry is not None
+    tenancy.registry.set_status(str(ACME), TenantStatus.SUSPENDED)
+    await asyncio.sleep(0.1)
+    assert {task for task in asyncio.all_tasks() - before if "sockets" in repr(task)} == set()
+
+
+async def test_a_page_of_another_origin_gets_none(url: str, token: Token) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with socket(url, token(ACME), Origin="https://evil.example"):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+def test_the_old_protocol_is_refused(tenancy: Tenancy) -> None:
+    schema = strawberry.Schema(Query, extensions=[tenancy.extension])
+    with pytest.raises(SchemaError, match="graphql-transport-ws"):
+        fraiseql.GraphQLRouter(
+            schema,
+            tenancy=tenancy,
+            subscription_protocols=["graphql-transport-ws", "graphql-ws"],
+        )

@@ -111,7 +111,9 @@ class Witness:
         """Each connection of the service, with what PostgreSQL says of it."""
         rows = await (await self.connection()).fetch(
             f"SELECT pid, {', '.join(columns)} FROM pg_stat_activity "
-            "WHERE datname = ANY($1::text[]) AND usename = 'app' ORDER BY pid",
+            "WHERE datname = ANY($1::text[]) AND usename = 'app'"
+            "  AND application_name <> 'fraiseql-registry'"  # it listens, whatever is served
+            " ORDER BY pid",
             self.databases,
         )
         return [tuple(row) for row in rows]

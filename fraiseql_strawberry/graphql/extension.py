@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
-from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types import ExecutionContext, ExecutionResult, StreamExecutionResult
+from strawberry.types.graphql import OperationType
 
 from ..errors import Forbidden, TenancyError, TenantSwitchRefused, TenantUnavailable
 from ..events import OperationServed, notify
@@ -80,6 +81,12 @@ class TenancyExtension(SchemaExtension):
             self.execution_context.pre_execution_errors = list(self._reading.document.errors)
         yield
 
+    def on_stream_result(self, result: StreamExecutionResult) -> Iterator[None]:  # type: ignore[override]
+        """Mask each result of a stream before it is sent: the operation's end is too late."""
+        if isinstance(result, ExecutionResult) and result.errors:
+            result.errors = public_errors(result.errors)
+        yield
+
     async def on_execute(self) -> AsyncIterator[None]:  # type: ignore[override]
         """Middlewares, the tenant, its status; then, for atomic operations, one transaction."""
         operation, around = self.execution_context, Around()
@@ -101,6 +108,9 @@ class TenancyExtension(SchemaExtension):
         except Exception as error:  # noqa: BLE001 - a middleware's fault is masked, not repeated
             operation.result = Refused([GraphQLError("", original_error=error)])
         if operation.result is not None:
+            if operation.operation_type is OperationType.SUBSCRIPTION:
+                # Strawberry looks at the result of other operations only; this it cannot pass.
+                raise (operation.result.errors or [GraphQLError("")])[0]
             yield
             return
         assert facts is not None

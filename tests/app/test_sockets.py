@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import pytest
@@ -21,10 +20,12 @@ import fraiseql_strawberry as fraiseql
 from example_app.data import ACME, GLOBEX
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
+from fraiseql_strawberry.auth import mint_token
 from fraiseql_strawberry.errors import SchemaError
 from fraiseql_strawberry.tenant import TenantStatus
 
 Token = Callable[..., str]
+SECRET = "a-secret-for-tests-that-is-long-enough-for-anyone"
 SUSPEND = "UPDATE fraiseql.tenants SET status = 'suspended' WHERE id = $1"
 
 
@@ -33,6 +34,10 @@ class Query:
     @strawberry.field
     def name(self) -> str:
         return "nobody's"
+
+    @strawberry.field
+    def broken(self) -> str | None:
+        raise LookupError("postgresql://app:s3cret@db/blog")
 
 
 # What the subscriptions of the tests have sent, and where each of them ended.
@@ -50,6 +55,11 @@ class Subscription:
                 await asyncio.sleep(0.005)
         finally:
             SENT.append("ended")
+
+    @strawberry.subscription
+    async def broken(self) -> AsyncIterator[int]:
+        yield 1
+        raise LookupError("postgresql://app:s3cret@db/blog")
 
 
 @pytest.fixture
@@ -196,7 +206,7 @@ async def test_who_is_not_served_gets_no_socket(
     await asyncio.sleep(0.2)
     for refused, code in (
         (token(ACME), 4403),
-        (token(UUID(int=7), user="somebody"), 4403),
+        (mint_token(SECRET, tenant="33333333-3333-4333-8333-333333333333"), 4403),
         ("no token at all", 4401),
         (token(GLOBEX) + "x", 4401),
     ):
@@ -211,6 +221,33 @@ async def test_without_a_token_there_is_a_socket_and_nothing_on_it(url: str) -> 
         await nobody.init()
         answer = await nobody.ask("subscription { ticks }")
         assert answer["payload"]["errors"][0]["extensions"]["code"] == "UNAUTHORIZED"
+    assert SENT == []
+
+
+@pytest.mark.parametrize("operation", ["{ broken }", "subscription { broken }"])
+async def test_errors_are_masked_on_a_socket_too(url: str, token: Token, operation: str) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        answer = await acme.ask(operation)
+        if operation.startswith("subscription"):
+            assert answer["payload"]["data"] == {"broken": 1}
+            answer = await acme.next()
+        [error] = answer["payload"]["errors"]
+        assert error["message"] == "Internal server error"
+        assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+
+
+@pytest.mark.parametrize(
+    "operation", ["subscription { ticks }", "subscription A { ticks } subscription B { ticks }"]
+)
+async def test_a_subscription_is_guarded_like_any_operation(
+    url: str, token: Token, operation: str, tenancy: Tenancy, admin: asyncpg.Connection
+) -> None:
+    async with socket(url, None) as nobody:
+        await nobody.init()
+        answer = await nobody.ask(operation)
+        errors = answer["payload"] if answer["type"] == "error" else answer["payload"]["errors"]
+        assert errors[0]["extensions"]["code"] in ("UNAUTHORIZED", "BAD_USER_INPUT")
     assert SENT == []
 
 

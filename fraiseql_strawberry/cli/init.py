@@ -74,6 +74,8 @@ def init(
 
 def _next_steps(files: dict[str, str], folder: Path, names: Names) -> list[tuple[str, str]]:
     database, role, migrator = names.database, names.role, names.migrator
+    url = f"postgresql://{role}:PASSWORD@localhost:5432/{database}"
+    as_migrator = f"psql -U {migrator} -d {database} -f"
     steps = [
         ("Create the database, as a superuser:", f"createdb {database}"),
         ("Create the roles:", f"psql -d {database} -f {_quoted(folder / 'roles.sql')}"),
@@ -86,15 +88,27 @@ def _next_steps(files: dict[str, str], folder: Path, names: Names) -> list[tuple
         steps.append(
             (
                 "Make its table your own, then run it as the migrator:",
-                f"psql -U {migrator} -d {database} -f {_quoted(folder / 'row_level_security.sql')}",
+                f"{as_migrator} {_quoted(folder / 'row_level_security.sql')}",
             )
         )
+    if "registry.sql" in files:
+        steps += [
+            (
+                "Create the registry, as the migrator:",
+                f"{as_migrator} {_quoted(folder / 'registry.sql')}",
+            ),
+            ("Tell the service where the registry is:", f"export REGISTRY_DATABASE_URL={url}"),
+        ]
+    else:
+        steps += [
+            (
+                "To refuse unknown and suspended tenants, and with tenants_table in fraiseql.toml:",
+                f"{as_migrator} {_quoted(folder / 'tenants.sql')}",
+            ),
+            ("Tell the service where its database is:", f"export DATABASE_URL={url}"),
+        ]
     return [
         *steps,
-        (
-            "Tell the service where its database is:",
-            f"export DATABASE_URL=postgresql://{role}:PASSWORD@localhost:5432/{database}",
-        ),
         ("And how tokens are signed:", 'export JWT_SECRET="$(openssl rand -base64 48)"'),
         ("Serve a module of decorated fields:", "fraiseql-strawberry serve your_module"),
     ]

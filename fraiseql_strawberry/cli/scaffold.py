@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from ..config import Strategy
+from ..registry import ANNOUNCE_CHANGES
 from ..sql import golden
 
 __all__ = ["Names", "scaffold"]
@@ -20,8 +21,14 @@ _VARIABLE = re.compile(r""":(?:"(?P<identifier>\w+)"|'(?P<text>\w+)'|(?P<plain>\
 
 _TABLE = "app.tb_note"
 
-# Without a tenant nothing is found by name where each tenant has a schema.
-_SEARCH_PATH = {"row": "app, fraiseql, pg_temp", "schema": "pg_temp", "database": "app, pg_temp"}
+# Without a tenant nothing is found by name where each tenant has a schema. One schema of a path
+# has to be there: SQLAlchemy asks for current_schema() first, and if that is pg_temp, PostgreSQL
+# would create it for a role that may not have it.
+_SEARCH_PATH = {
+    "row": "app, fraiseql, pg_temp",
+    "schema": "pg_catalog, pg_temp",
+    "database": "app, fraiseql, pg_temp",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ def scaffold(strategy: Strategy, names: Names) -> dict[str, str]:
             for name, permissive in golden.POLICIES.items()
         ),
         "view": golden.create_view("app.v_note", "SELECT id, title, created_at FROM app.tb_note"),
+        "id_type": "text" if strategy == "schema" else "uuid",  # as the fraiseql.toml says
+        "announce_changes": ANNOUNCE_CHANGES,
     }
     files = {
         "fraiseql.toml": _fill("fraiseql.toml", values),
@@ -78,6 +87,8 @@ def scaffold(strategy: Strategy, names: Names) -> dict[str, str]:
     }
     if strategy == "row":
         files["row_level_security.sql"] = _fill("row_level_security.sql", values)
+    tenants = "registry.sql" if strategy == "database" else "tenants.sql"
+    files[tenants] = _fill(tenants, values)
     return files
 
 

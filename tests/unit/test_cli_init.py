@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from fraiseql_strawberry.cli.application import app
 from fraiseql_strawberry.config import load_config
+from fraiseql_strawberry.registry import ANNOUNCE_CHANGES
 
 ENV = {
     "DATABASE_URL": "postgresql://app:x@localhost/blog",
@@ -48,10 +49,15 @@ def test_policies_are_for_rows_only() -> None:
         "fraiseql.toml",
         "roles.sql",
         "row_level_security.sql",
+        "tenants.sql",
     }
     run("--strategy", "schema", "--output-dir", "schema")
-    assert {file.name for file in Path("schema").iterdir()} == {"fraiseql.toml", "roles.sql"}
-    assert "SET search_path = pg_temp;" in Path("schema/roles.sql").read_text()
+    assert {file.name for file in Path("schema").iterdir()} == {
+        "fraiseql.toml",
+        "roles.sql",
+        "tenants.sql",
+    }
+    assert "SET search_path = pg_catalog, pg_temp;" in Path("schema/roles.sql").read_text()
 
 
 def test_the_names_are_filled_in() -> None:
@@ -66,6 +72,21 @@ def test_the_names_are_filled_in() -> None:
     for text in (roles, policies, Path("fraiseql.toml").read_text()):
         assert not {":role", ":database", ":owner", ":project"} & set(text.split('"'))
         assert "PASSWORD" not in text
+
+
+def test_each_strategy_has_its_table_of_tenants() -> None:
+    for strategy, file, key in (
+        ("row", "tenants.sql", "id uuid PRIMARY KEY"),
+        ("schema", "tenants.sql", "id text PRIMARY KEY"),
+        ("database", "registry.sql", "tenant_id uuid PRIMARY KEY"),
+    ):
+        run("--strategy", strategy, "--output-dir", strategy)
+        sql = Path(strategy, file).read_text()
+        assert key in sql
+        assert ANNOUNCE_CHANGES in sql
+    told = run("--strategy", "database", "--output-dir", "again").stdout
+    assert "-f again/registry.sql" in told
+    assert "export REGISTRY_DATABASE_URL=" in told
 
 
 def test_the_database_is_called_as_the_folder() -> None:
@@ -95,7 +116,8 @@ def test_the_next_steps_are_told() -> None:
 def test_as_json(here: Path) -> None:
     answer = json.loads(run("--json").stdout)
     assert answer["files"] == [
-        str(here / name) for name in ("fraiseql.toml", "roles.sql", "row_level_security.sql")
+        str(here / name)
+        for name in ("fraiseql.toml", "roles.sql", "row_level_security.sql", "tenants.sql")
     ]
     assert "createdb my_shop" in answer["next"]
 

@@ -108,7 +108,8 @@ async def test_a_waiter_that_is_cancelled_takes_nobody_with_it() -> None:
     assert source.asked == ["a"]
 
 
-async def test_what_changed_while_it_was_read_is_not_kept() -> None:
+@pytest.mark.parametrize("which", ["a", None])
+async def test_what_changed_while_it_was_read_is_not_kept(which: str | None) -> None:
     source = Source(ACTIVE)
     source.gate.clear()
     registry = Registry(source.fetch)
@@ -116,7 +117,7 @@ async def test_what_changed_while_it_was_read_is_not_kept() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     source.tenants["a"] = SUSPENDED
-    registry.forget("a")  # a suspension was announced after the row was read
+    registry.forget(which)  # a suspension was announced after the row was read
     source.gate.set()
     await waiting
     assert registry.peek("a") is None
@@ -124,14 +125,17 @@ async def test_what_changed_while_it_was_read_is_not_kept() -> None:
         await registry.admit("a")
 
 
-async def test_who_asks_after_a_change_does_not_get_the_answer_from_before_it() -> None:
+@pytest.mark.parametrize("which", ["a", None])
+async def test_who_asks_after_a_change_does_not_get_the_answer_from_before_it(
+    which: str | None,
+) -> None:
     source = Source(ACTIVE)
     source.gate.clear()
     registry = Registry(source.fetch)
     before = asyncio.create_task(registry.admit("a"))
     await settled()
     source.tenants["a"] = SUSPENDED
-    registry.forget("a")
+    registry.forget(which)
     after = asyncio.create_task(registry.admit("a"))
     await settled()
     source.gate.set()
@@ -321,6 +325,19 @@ async def test_of_too_many_tenants_the_least_recently_used_goes() -> None:
     assert source.asked.count("a") == 1
     await registry.admit("0")
     assert source.asked.count("0") == 2
+
+
+@pytest.mark.parametrize("which", ["a", None])
+async def test_a_tenant_that_is_created_is_served_as_soon_as_that_is_announced(
+    which: str | None,
+) -> None:
+    source = Source()
+    registry = Registry(source.fetch)
+    with pytest.raises(TenantUnavailable):
+        await registry.admit("a")
+    source.tenants["a"] = ACTIVE
+    registry.forget(which)
+    assert await registry.admit("a") is ACTIVE
 
 
 async def test_a_tenant_that_is_created_is_not_refused_for_a_minute() -> None:

@@ -31,13 +31,14 @@ def registry_engine(
     Raises:
         ConfigError: When the URL is no PostgreSQL URL.
     """
-    connect_args: dict[str, Any] = {"timeout": timeout, "command_timeout": timeout}
+    connect_args: dict[str, Any] = {
+        "timeout": timeout,
+        "command_timeout": timeout,
+        "server_settings": {"application_name": "fraiseql-registry"},
+    }
     if pooler == "transaction":
-        # Statements prepared on one back-end are unknown to the next (SECURITY.md, poolers); a
-        # pooler refuses start-up parameters.
+        # Statements prepared on one back-end are unknown to the next (SECURITY.md, poolers).
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
-    else:
-        connect_args["server_settings"] = {"application_name": "fraiseql-registry"}
     engine = create_async_engine(
         asyncpg_url(url.reveal()),
         pool_size=size,

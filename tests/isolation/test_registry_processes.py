@@ -91,16 +91,24 @@ async def admin(fresh_blog: Urls) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-@pytest.mark.parametrize(
-    "database", [{}, {"pooler": "transaction"}], ids=["by LISTEN", "by the counter"]
-)
+@pytest.mark.parametrize("pooler", ["none", "session", "transaction", "transaction and LISTEN"])
 async def test_a_suspension_is_felt_within_a_second_everywhere(
-    fresh_blog: Urls, admin: asyncpg.Connection, make_tenancy: MakeTenancy, database: dict[str, Any]
+    fresh_blog: Urls,
+    admin: asyncpg.Connection,
+    make_tenancy: MakeTenancy,
+    pooler: str,
+    request: pytest.FixtureRequest,
 ) -> None:
+    urls, database = fresh_blog, {"pooler": pooler.partition(" ")[0]}
+    if pooler != "none":
+        pgbouncer = request.getfixturevalue("pgbouncer")
+        urls = pgbouncer(database["pooler"], pool_size=10).urls(fresh_blog)
+    if pooler.endswith("LISTEN"):
+        database["listen_url"] = fresh_blog.app_url
     here = make_tenancy(
-        fresh_blog, multitenancy={**TABLE, "routing": {"refresh_seconds": 3600}}, database=database
+        urls, multitenancy={**TABLE, "routing": {"refresh_seconds": 3600}}, database=database
     )
-    async with here, other_process(fresh_blog, **database) as there:
+    async with here, other_process(urls, **database) as there:
         assert await there.says(30) == "served"
         await here.admit(str(ACME))
         await asyncio.sleep(0.3)  # both have begun to listen

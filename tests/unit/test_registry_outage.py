@@ -132,6 +132,19 @@ async def test_when_it_is_back_changes_arrive(
     assert await registry.admit("b") is OTHER
 
 
+async def test_when_it_is_back_stale_answers_are_over(
+    registry: Registry, source: Source, clock: Clock
+) -> None:
+    clock.now += 61
+    assert await registry.admit("a") is ACTIVE
+    source.down = None
+    clock.now += 1
+    assert await registry.admit("b") is OTHER  # it answers
+    source.tenants["a"] = SUSPENDED
+    with pytest.raises(TenantUnavailable):
+        await registry.admit("a")
+
+
 async def test_an_unknown_tenant_may_find_it_back(
     registry: Registry, source: Source, clock: Clock
 ) -> None:

@@ -54,6 +54,7 @@ class EmbeddedPostgres:
         durable: Whether a crash of the machine may not lose data; off is faster, for tests.
         major: The major version wanted; by default that of the data, or the newest found.
         settings: Further settings of PostgreSQL, by name.
+        port: The TCP port, for a server that is to come back where it was; any free one by default.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class EmbeddedPostgres:
         durable: bool = False,
         major: int | None = None,
         settings: Mapping[str, str] | None = None,
+        port: int | None = None,
     ) -> None:
         self._data_dir = data_dir.absolute() if data_dir else None
         self._durable = durable
@@ -70,6 +72,7 @@ class EmbeddedPostgres:
         self._settings = {**_ALWAYS, **({} if durable else _NOT_DURABLE), **(settings or {})}
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._password = ""
+        self._wanted_port = port
         self._port = 0
 
     def __repr__(self) -> str:
@@ -138,7 +141,7 @@ class EmbeddedPostgres:
                     binaries = binaries.copied_to(scratch / "postgresql")
                 cluster.prepare(binaries, lock, durable=self._durable)
             self._password = cluster.password
-            self._port = _free_port()
+            self._port = self._wanted_port or _free_port()
             self._order_server(supervisor, binaries, cluster)
             if _wait_until_ready(supervisor, cluster):
                 return None

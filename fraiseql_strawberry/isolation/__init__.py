@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .database import DatabaseIsolation
 from .one_engine import OneEngine
 from .protocol import CompiledQuery, Isolation
 from .row import RowIsolation
@@ -10,6 +11,7 @@ from .schema_name import SchemaNames
 
 __all__ = [
     "CompiledQuery",
+    "DatabaseIsolation",
     "Isolation",
     "OneEngine",
     "RowIsolation",

@@ -151,8 +151,6 @@ class ConnectionBudget:
                 if self._taken >= self.limit:
                     break
                 if not member.wants:  # its tenant has its share, or its server takes no more now
-                    if not member.waits:
-                        del self._hungry[member]
                     continue
                 self._taken += 1
                 member.grant()
@@ -161,9 +159,12 @@ class ConnectionBudget:
         self._reclaim()
 
     def _reclaim(self) -> None:
-        if not self._idle or not self._hungry:
-            return
-        wanted = sum(member.wants for member in self._hungry)
+        wanted = 0
+        for member in tuple(self._hungry):
+            if member.waits:
+                wanted += member.wants
+            else:
+                del self._hungry[member]
         while self._reclaiming < wanted and self._idle:
             member = next(iter(self._idle))
             if not member.reclaim():

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
 import asyncpg
 from asyncpg import exceptions as postgres
 
+from ..config import Pooler
 from ..errors import PlacementRefused, ServiceUnavailable, TenancyError, TenantBusy
+from ..sql.setting import set_calls
 from ..trouble import is_cut
 from .cancelling import CancellingConnection
-from .tenant_pool import Membership
+from .membership import Membership
 from .tenant_url import TenantUrl
 
 __all__ = ["ConnectOptions", "Connector"]
@@ -35,17 +38,14 @@ class ConnectOptions:
 
     Args:
         connect_timeout: Seconds that connecting may take, where the URL does not say.
-        statement_timeout_ms: What a statement may take, in milliseconds.
-        pooled: Whether a pooler stands in front, which refuses start-up parameters.
-        transaction_pooled: Whether each transaction may be on another back-end, where statements
-            that were prepared are unknown.
+        settings: Settings of PostgreSQL that everything relies on, by name.
+        pooler: The mode of the pooler in front of PostgreSQL.
         setting: The setting that holds the tenant.
     """
 
     connect_timeout: float = 3.0
-    statement_timeout_ms: int = 10_000
-    pooled: bool = False
-    transaction_pooled: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    pooler: Pooler = "none"
     setting: str = "app.tenant_id"
 
 
@@ -101,14 +101,17 @@ class Connector:
         return connection
 
     async def _connect(self) -> CancellingConnection:
-        url, options = self._url, self._options
+        url, pooler = self._url, self._options.pooler
         password = url.password
         secret = await asyncio.to_thread(password.read) if password.file else password.read()
-        caching: dict[str, Any] = (
-            {"statement_cache_size": 0}
-            if options.transaction_pooled
-            else {"max_cacheable_statement_size": 0}  # no bound
-        )
+        # The one that every pooler takes.
+        start = {"application_name": url.application_name or f"t:{self._tenant_id}"}
+        caching: dict[str, Any] = {"statement_cache_size": 0}
+        if pooler != "transaction":  # which would know nothing of a statement that was prepared
+            # 0 means no bound, on its length and on its age.
+            caching = {"max_cacheable_statement_size": 0, "max_cached_statement_lifetime": 0}
+        if pooler == "none":
+            start |= self._settings()
         connection: CancellingConnection = await asyncpg.connect(
             host=url.host,
             port=url.port,
@@ -116,7 +119,7 @@ class Connector:
             password=secret.reveal(),  # "" too: None would be looked for in the environment
             database=url.database,
             ssl=url.sslmode,
-            server_settings=self._server_settings(),
+            server_settings=start,
             connection_class=CancellingConnection,
             **caching,
         )
@@ -124,22 +127,24 @@ class Connector:
         _notice_silence(connection)
         return connection
 
-    def _server_settings(self) -> dict[str, str] | None:
-        options = self._options
-        if options.pooled:
-            return None
+    def _settings(self) -> dict[str, str]:
         return {
-            "timezone": "UTC",
-            "application_name": self._url.application_name or f"t:{self._tenant_id}",
-            "statement_timeout": str(options.statement_timeout_ms),
+            **self._options.settings,
             # A compiled read has a LIMIT that PostgreSQL cannot know (see `planning`).
             "plan_cache_mode": "force_generic_plan",
-            options.setting: self._tenant_id,
+            self._options.setting: self._tenant_id,
         }
 
     async def _identify(self, connection: asyncpg.Connection) -> None:
+        pooler = self._options.pooler
         found = await connection.fetchrow(_IDENTITY)
         assert found is not None
+        if pooler == "none" and found["pid"] != connection.get_server_pid():
+            raise PlacementRefused(
+                hint="a pooler stands in front of its database. Add to fraiseql.toml:\n[database]\n"
+                'pooler = "transaction"\nor, where its pool_mode is session:\n[database]\n'
+                'pooler = "session"'
+            )
         if found["database"] != self._url.database:
             raise PlacementRefused(
                 hint=f"its database_url names the database {self._url.database!r} and leads to "
@@ -150,6 +155,9 @@ class Connector:
                 hint=f"its role {found['role']!r} is a superuser or a member of one's role, and "
                 "could read every tenant's database of the server"
             )
+        if pooler == "session":  # which refuses them at the start
+            calls = set_calls(self._settings(), local=False)
+            await connection.execute(f"SELECT {', '.join(calls)}")
 
     def _failed(self, error: Exception) -> TenancyError:
         """The client's error, which the gates remember for a moment."""

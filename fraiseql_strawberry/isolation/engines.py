@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import cast
 from weakref import WeakValueDictionary
 
@@ -17,7 +18,8 @@ from ..errors import PlacementRefused
 from .budget import ConnectionBudget
 from .connecting import ConnectOptions, Connector
 from .gate import Gate
-from .tenant_pool import Membership, TenantPool
+from .membership import Membership
+from .tenant_pool import TenantPool
 from .tenant_url import TenantUrl, TenantUrlRules, parse_tenant_url
 
 __all__ = ["EngineOptions", "TenantEngine", "TenantEngines"]
@@ -116,6 +118,7 @@ class TenantEngines:
             found = self._engines[tenant_id] = made
             self._trim()
         else:
+            found.written = written  # the registry's newest, so that the next look is quick
             self._engines.move_to_end(tenant_id)
         found.users += 1
         return found
@@ -171,10 +174,9 @@ class TenantEngines:
         excess = len(self._engines) - (1 + _SPARE) * self.budget.limit
         if excess <= 0:
             return
-        for tenant_id, engine in tuple(self._engines.items()):
-            if not engine.in_use and excess > 0:
-                self.forget(tenant_id)
-                excess -= 1
+        unused = (name for name, engine in self._engines.items() if not engine.in_use)
+        for tenant_id in tuple(islice(unused, excess)):
+            self.forget(tenant_id)
 
     def _make(self, tenant_id: str, written: Secret) -> TenantEngine:
         options = self._options
@@ -191,7 +193,7 @@ class TenantEngines:
         connect_args: dict[str, object] = {
             "async_creator_fn": Connector(tenant_id, url, options.connect, membership)
         }
-        if options.connect.transaction_pooled:
+        if options.connect.pooler == "transaction":
             connect_args["prepared_statement_cache_size"] = 0
         engine = create_async_engine(
             # The connector knows the rest; what is not here cannot be shown.

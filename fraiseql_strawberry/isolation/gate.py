@@ -64,7 +64,7 @@ class Gate:
     def openings(self) -> int:
         """How many more connections may be begun now."""
         if self._failure is not None:
-            width = 1
+            width = 0 if self._clock() < self._until else 1
         else:
             width = self._width if self._known else min(_UNKNOWN, self._width)
         return max(0, width - self._passing)

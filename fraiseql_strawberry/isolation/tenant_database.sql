@@ -3,6 +3,7 @@
 SELECT
   current_database()::text AS database,
   session_user::text       AS role,
+  pg_backend_pid()         AS pid,
   EXISTS (
     SELECT FROM pg_roles AS m
     WHERE m.rolsuper AND pg_has_role(session_user, m.oid, 'MEMBER')

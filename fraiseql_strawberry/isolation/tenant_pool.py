@@ -20,67 +20,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util.concurrency import await_, greenlet_spawn
 
 from ..errors import TenancyError, TenantBusy
-from .budget import ConnectionBudget
-from .gate import Gate
+from .membership import Membership
 from .waiting import WaitingLine
 
-__all__ = ["Membership", "TenantPool"]
+__all__ = ["TenantPool"]
 
 _log = logging.getLogger("fraiseql_strawberry")
 
 _PATIENCE = 0.02  # seconds that others wait before this tenant closes connections for them
 _CLOSE_SECONDS = 2.0
-
-
-class Membership:
-    """What a pool lives on.
-
-    Args:
-        budget: Permits for connections.
-        server: Who may connect to the tenant's server.
-        limit: The most connections that the tenant may have.
-        timeout: Seconds that a connection is waited for.
-    """
-
-    def __init__(
-        self, budget: ConnectionBudget, server: Gate, *, limit: int, timeout: float
-    ) -> None:
-        self.budget = budget
-        self.server = server
-        self.tenant = Gate(limit)
-        self.timeout = timeout
-        self.permit = False
-
-    @property
-    def openings(self) -> int:
-        """How many connections may be begun now."""
-        return min(self.server.openings, self.tenant.openings)
-
-    def refuse(self) -> None:
-        """Raise what the last attempt to connect met with, for a moment after it."""
-        self.server.refuse()
-        self.tenant.refuse()
-
-    def begin(self) -> None:
-        """A connection is being made."""
-        self.server.begin()
-        self.tenant.begin()
-
-    def end(self) -> None:
-        """It is made, or was given up."""
-        self.server.end()
-        self.tenant.end()
-
-    def use_permit(self) -> None:
-        """Spend a permit on a socket that is made at once.
-
-        Raises:
-            TenantBusy: When SQLAlchemy replaces a connection by itself, and no permit is left.
-        """
-        if self.permit:
-            self.permit = False
-        elif not self.budget.take():
-            raise TenantBusy(hint=_all_in_use(self.budget))
 
 
 class _Idle(NamedTuple):
@@ -125,7 +73,8 @@ class TenantPool(AsyncAdaptedQueuePool):
         entry = self._take_idle()
         if entry is not None:
             return entry
-        self._membership.refuse()
+        if not self._used:  # else one may still be given back
+            self._membership.refuse()
         if not self._line and self._openings and self._membership.budget.take():
             self._begin()
         else:
@@ -155,6 +104,11 @@ class TenantPool(AsyncAdaptedQueuePool):
     def discard(self, entry: ConnectionPoolEntry) -> None:
         """Give a connection back that nobody may use again: it is closed in the background."""
         self._close(entry, reclaimed=False)
+
+    def cut(self, entry: ConnectionPoolEntry) -> None:
+        """Give a connection back that was cut: what cut it has cut the idle ones as well."""
+        self._invalidate_time = time.time()
+        self.discard(entry)
 
     @property
     def connections(self) -> int:
@@ -219,6 +173,7 @@ class TenantPool(AsyncAdaptedQueuePool):
                 self._membership.budget.reclaiming()
                 self._close(entry, reclaimed=True)
                 break
+            self._bury(entry)
         return bool(self._idle)
 
     # -- within -----------------------------------------------------------------------------------
@@ -279,7 +234,7 @@ class TenantPool(AsyncAdaptedQueuePool):
 
     def _late(self) -> TenantBusy:
         if self.connections < self.size():
-            return TenantBusy(hint=_all_in_use(self._membership.budget))
+            return self._membership.why_none()
         return TenantBusy(
             hint=f"the tenant's {self.size()} connections are all in use: "
             "[multitenancy.routing] connections_per_tenant"
@@ -295,6 +250,7 @@ class TenantPool(AsyncAdaptedQueuePool):
     def _close(self, entry: ConnectionPoolEntry, *, reclaimed: bool) -> None:
         """Close a connection that counts as used; its place is free once that is done."""
         if not self._is_open(entry):
+            self._bury(entry)
             self._closed(reclaimed=reclaimed)
             return
         driver: Any = entry.driver_connection
@@ -304,6 +260,17 @@ class TenantPool(AsyncAdaptedQueuePool):
         )
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    @staticmethod
+    def _bury(entry: ConnectionPoolEntry) -> None:
+        """Let a connection that was lost tell its listeners, which give its permit back.
+
+        Where asyncpg lost it between its own log-in and our first look, or gave it up itself,
+        nobody has been told.
+        """
+        driver: Any = entry.driver_connection
+        if driver is not None:
+            driver.terminate()
 
     async def _close_driver(self, driver: Any, *, reclaimed: bool) -> None:
         try:
@@ -356,10 +323,3 @@ class TenantPool(AsyncAdaptedQueuePool):
     def status(self) -> str:
         """For SQLAlchemy's log."""
         return f"size {self.size()}, idle {len(self._idle)}, used {self._used}"
-
-
-def _all_in_use(budget: ConnectionBudget) -> str:
-    return (
-        f"the {budget.limit} connections of this process are all in use: "
-        "[multitenancy.routing] max_connections"
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..config import Pooler
@@ -68,6 +70,10 @@ class RoutingTable:
             return None
         url = row["database_url"]  # missing where the table lets it be: not placed yet
         return tenant_of(tenant_id, row, {"database_url": Secret(url)} if url else {})
+
+    async def sample(self, count: int) -> Sequence[str]:
+        """The ids of a few tenants (see `TenantSource.sample`)."""
+        return await self._rows.sample(count)
 
     async def close(self) -> None:
         """Close the registry's connections."""

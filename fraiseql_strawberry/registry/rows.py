@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NamedTuple
@@ -68,12 +68,14 @@ class TenantRows:
     Args:
         engine: The engine of a role that may SELECT the columns.
         sql: The statement, made by `open`.
+        sample_sql: The statement that names a few tenants.
         announced: Whether changes of the table are announced (see `changes`).
     """
 
-    def __init__(self, engine: AsyncEngine, sql: str, *, announced: bool) -> None:
+    def __init__(self, engine: AsyncEngine, sql: str, sample_sql: str, *, announced: bool) -> None:
         self._engine = engine
         self._sql = sql
+        self._sample_sql = sample_sql
         self.announced = announced
 
     @classmethod
@@ -105,7 +107,24 @@ class TenantRows:
             f"SELECT {wanted} FROM {key.table_name} "  # noqa: S608
             f"WHERE {key.name} = $1::text::{key.type}"
         )
-        return cls(engine, sql, announced=key.announced)
+        served = (
+            f"WHERE COALESCE(status::text, '{TenantStatus.ACTIVE}') = '{TenantStatus.ACTIVE}' "
+            if "status" in columns
+            else ""
+        )
+        sample = f"SELECT {key.name}::text FROM {key.table_name} {served}LIMIT $1"  # noqa: S608
+        return cls(engine, sql, sample, announced=key.announced)
+
+    async def sample(self, count: int) -> Sequence[str]:
+        """The ids of a few tenants that are served.
+
+        Raises:
+            ServiceUnavailable: When the database cannot be reached.
+        """
+        with translated():
+            async with self._engine.connect() as connection:
+                result = await connection.exec_driver_sql(self._sample_sql, (count,))
+                return result.scalars().all()
 
     async def fetch(self, tenant_id: str) -> RowMapping | None:
         """The row of a tenant, all of it text, or None.

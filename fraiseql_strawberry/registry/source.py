@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..tenant import Tenant
@@ -18,6 +19,14 @@ class TenantSource(Protocol):
         Raises:
             ServiceUnavailable: When there is no answer; a driver's or the system's error of a
                 connection says the same.
+        """
+        ...
+
+    async def sample(self, count: int) -> Sequence[str]:
+        """The ids of up to `count` tenants that are served.
+
+        Raises:
+            ServiceUnavailable: When there is no answer.
         """
         ...
 

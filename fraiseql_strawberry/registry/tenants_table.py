@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -53,6 +54,10 @@ class TenantsTable:
         """The tenant of that id, or None (see `TenantSource.fetch`)."""
         row = await self._rows.fetch(tenant_id)
         return None if row is None else tenant_of(tenant_id, row, _placement(row["placement"]))
+
+    async def sample(self, count: int) -> Sequence[str]:
+        """The ids of a few tenants (see `TenantSource.sample`)."""
+        return await self._rows.sample(count)
 
     async def close(self) -> None:
         """The engine is the application's own: there is nothing to close."""

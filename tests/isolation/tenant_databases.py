@@ -19,14 +19,14 @@ from fraiseql_strawberry.config import Secret
 _AT_ONCE = 4  # PostgreSQL copies so many databases at a time
 
 
-@dataclass(frozen=True)
+@dataclass
 class TenantDatabases:
-    """Databases with a table `note` that holds the database's own name, and one role for all."""
+    """Databases with a view `v_note` that says which one it is, and one role for all."""
 
     admin_url: str
     role: str
     prefix: str
-    count: int
+    count: int = 0
 
     def name(self, index: int) -> str:
         return f"{self.prefix}_{index}"
@@ -43,33 +43,45 @@ class TenantDatabases:
         """The superuser's URL of one of them."""
         return urlsplit(self.admin_url)._replace(path=f"/{self.name(index)}").geturl()
 
+    async def grow(self, count: int) -> None:
+        """Make as many as are missing."""
+        names = [self.name(index) for index in range(self.count, count)]
+        create = "CREATE DATABASE {} TEMPLATE {}_template"
+        await _at_once(self.admin_url, [create.format(name, self.prefix) for name in names])
+        self.count = max(self.count, count)
+
 
 @asynccontextmanager
-async def tenant_databases(admin_url: str, count: int) -> AsyncIterator[TenantDatabases]:
-    """Make them, and drop them afterwards."""
+async def tenant_databases(
+    admin_url: str, count: int, *, drop: bool = True
+) -> AsyncIterator[TenantDatabases]:
+    """Make them, and drop them afterwards unless their server goes anyway."""
     mark = uuid4().hex[:8]
-    made = TenantDatabases(admin_url, f"tenant_app_{mark}", f"tenant_{mark}", count)
-    server = await asyncpg.connect(admin_url)
+    made = TenantDatabases(admin_url, f"tenant_app_{mark}", f"tenant_{mark}")
     template = f"{made.prefix}_template"
+    server = await asyncpg.connect(admin_url)
     await server.execute(f"CREATE ROLE {made.role} LOGIN PASSWORD 'pw'")
     await server.execute(f"CREATE DATABASE {template}")
     first = await asyncpg.connect(urlsplit(admin_url)._replace(path=f"/{template}").geturl())
-    await first.execute("CREATE TABLE note (body text); INSERT INTO note VALUES ('seed')")
-    await first.execute("CREATE VIEW v_note AS SELECT current_database()::text AS body FROM note")
     await first.execute(
-        f"GRANT SELECT, INSERT ON note TO {made.role}; GRANT SELECT ON v_note TO {made.role}"
+        f"""
+        CREATE TABLE note (body text);
+        INSERT INTO note VALUES ('seed');
+        CREATE VIEW v_note AS SELECT current_database()::text AS body FROM note;
+        GRANT SELECT, INSERT ON note TO {made.role};
+        GRANT SELECT ON v_note TO {made.role};
+        """
     )
     await first.close()
-    names = [made.name(index) for index in range(count)]
     try:
-        await _at_once(admin_url, [f"CREATE DATABASE {name} TEMPLATE {template}" for name in names])
+        await made.grow(count)
         yield made
     finally:
-        await _at_once(
-            admin_url,
-            [f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name in (*names, template)],
-        )
-        await server.execute(f"DROP ROLE {made.role}")
+        if drop:
+            every = (*(made.name(index) for index in range(made.count)), template)
+            drops = [f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name in every]
+            await _at_once(admin_url, drops)
+            await server.execute(f"DROP ROLE {made.role}")
         await server.close()
 
 

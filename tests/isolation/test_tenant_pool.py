@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import asyncpg
@@ -22,6 +23,7 @@ from fraiseql_strawberry.errors import (
 )
 from fraiseql_strawberry.isolation.budget import ConnectionBudget
 from fraiseql_strawberry.isolation.engines import EngineOptions, TenantEngine, TenantEngines
+from tests.isolation.cancelled_at import run_cancelled
 from tests.isolation.tenant_databases import (
     TenantDatabases,
     counting_sockets,
@@ -352,6 +354,25 @@ async def test_the_servers_own_limit(make_service: MakeService, databases: Tenan
         await admin.close()
 
 
+async def test_a_tenant_that_has_a_connection_waits_for_it_where_no_more_are_made(
+    make_service: MakeService, databases: TenantDatabases
+) -> None:
+    service = make_service(6, per_tenant=2)
+    admin = await asyncpg.connect(databases.admin_url)
+    nap = asyncio.create_task(service.ask(0, text("SELECT pg_sleep(0.5)::text")))
+    await wait_until(lambda: service.held == 1)
+    await asyncio.sleep(0.2)
+    await admin.execute(f"ALTER ROLE {databases.role} CONNECTION LIMIT 0")
+    try:
+        with pytest.raises(TenantBusy, match="too many connections for role"):
+            await service.ask(0)
+        assert await service.ask(0) == databases.name(0)
+    finally:
+        await admin.execute(f"ALTER ROLE {databases.role} CONNECTION LIMIT -1")
+        await admin.close()
+    await nap
+
+
 async def test_a_superuser_is_refused(
     make_service: MakeService, databases: TenantDatabases
 ) -> None:
@@ -417,53 +438,20 @@ async def test_a_role_that_lost_its_way_mid_flight_is_not_asked_for_a_password_o
         await service.ask(0, url=databases.url(0, password=""))
 
 
+async def test_a_server_that_falls_silent_is_noticed(make_service: MakeService) -> None:
+    service = make_service(3)
+    engine = service.pin(0)
+    entry = await engine.pool.acquire()
+    driver: Any = entry.driver_connection
+    plug = driver._transport.get_extra_info("socket")
+    assert plug.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert plug.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 25_000
+    assert plug.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+    engine.pool.release(entry)
+    service.engines.unpin(engine)
+
+
 # --- Cancelled at every await -----------------------------------------------------------------
-
-
-class CancelledAt:
-    """Awaits something, and cancels its task at the n-th time that it has to wait.
-
-    Args:
-        work: The something.
-        n: Counted from 1.
-        late: Cancel in the moment in which it need not wait any longer, rather than at once.
-    """
-
-    def __init__(self, work: Coroutine[Any, Any, Any], n: int, *, late: bool) -> None:
-        self.work, self.n, self.late = work, n, late
-        self.waited = 0
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        error: BaseException | None = None
-        while True:
-            try:
-                future = self.work.throw(error) if error else self.work.send(None)
-            except StopIteration as end:
-                return end.value
-            error = None
-            self.waited += 1
-            if self.waited == self.n:
-                task = asyncio.current_task()
-                assert task is not None
-                if self.late and future is not None:
-                    future.add_done_callback(lambda _, task=task: task.cancel())
-                else:
-                    task.cancel()
-            try:
-                yield future
-            except BaseException as thrown:  # noqa: BLE001 - as an await does
-                error = thrown
-
-
-async def run_cancelled(work: Coroutine[Any, Any, Any], n: int, *, late: bool) -> bool:
-    """Whether there was an n-th time."""
-    cancelled = CancelledAt(work, n, late=late)
-
-    async def run() -> None:
-        await cancelled
-
-    await asyncio.gather(asyncio.create_task(run()), return_exceptions=True)
-    return cancelled.waited >= n
 
 
 async def a_first_connection(service: Service) -> None:

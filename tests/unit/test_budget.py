@@ -152,6 +152,20 @@ def test_tenants_are_served_in_turn() -> None:
     assert (crowd.served, single.served) == (1, 1)
 
 
+def test_the_next_permit_is_another_tenants() -> None:
+    budget = ConnectionBudget(3)
+    first, crowd, single = (Tenant(budget, 50) for _ in range(3))
+    for _ in range(2):
+        first.ask()
+    for _ in range(50):
+        crowd.ask()
+    single.ask()
+    for _ in range(2):
+        first.give_back()
+        first.close_one()
+    assert (crowd.served, single.served) == (1, 1)
+
+
 STEPS = st.lists(
     st.tuples(st.sampled_from(["ask", "give_back", "close_one", "overdue"]), st.integers(0, 4)),
     max_size=120,

@@ -43,6 +43,7 @@ def test_after_a_failure_nobody_tries_for_a_moment_and_then_one_does() -> None:
     clock.now = 0.99
     with pytest.raises(PlacementRefused):
         gate.refuse()
+    assert gate.openings == 0
     clock.now = 1.0
     gate.refuse()
     assert gate.openings == 1

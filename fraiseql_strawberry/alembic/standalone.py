@@ -16,7 +16,7 @@ from ..errors import SetupError
 from ..lifecycle.migrate.connecting import connect, open_driver
 from ..lifecycle.migrate.fleet import Fleet, open_fleet
 from ..lifecycle.migrate.places import Place, Selection
-from ..lifecycle.migrate.visit import configure_offline, migrate_in_place
+from ..lifecycle.migrate.visit import changes_something, configure_offline, migrate_in_place
 from ..tenant import canonical_tenant_id
 
 __all__ = ["visit_of_command"]
@@ -78,7 +78,7 @@ async def _place(
         places = await fleet.places(control, selection)
     if fleet.rules.strategy == "schema" and (schema := settings.get("schema")):
         return Place(schema, fleet.control, schema, schema)
-    if fleet.rules.strategy != "row" and tenant is None and _changes(environment):
+    if fleet.rules.strategy != "row" and tenant is None and changes_something(environment):
         raise SetupError(
             "which tenant? `fraiseql-strawberry migrate` brings all of them to head; "
             "`alembic -x tenant=ID …` does something to one"
@@ -89,15 +89,6 @@ async def _place(
             "-x schema=NAME"
         )
     return places[0]
-
-
-def _changes(environment: EnvironmentContext) -> bool:
-    """Whether the command changes tables or revisions: upgrade, downgrade, stamp."""
-    try:
-        environment.get_revision_argument()
-    except KeyError:
-        return False
-    return True
 
 
 def _read_config(environment: EnvironmentContext, named: str | None) -> Config:

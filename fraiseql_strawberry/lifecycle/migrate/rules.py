@@ -83,10 +83,10 @@ class Rules:
 
     def settings(self, place: Place) -> dict[str, str]:
         """The settings that hold while a place is migrated, by name."""
-        also = (CONTROL_SCHEMA,) if self.strategy == "row" else self.shared
         return {
-            # pg_temp last: without a mention it is searched first.
-            "search_path": ", ".join(map(identifier, (place.schema, *also, "pg_temp"))),
+            # pg_temp last: without a mention it is searched first. The control schema is not in
+            # it: what stands there would be taken for tables of the application.
+            "search_path": ", ".join(map(identifier, (place.schema, *self.shared, "pg_temp"))),
             "lock_timeout": str(self.lock_timeout_ms),
             "statement_timeout": "0",
             # A role that policies hold would update 0 rows and say nothing; so it is an error

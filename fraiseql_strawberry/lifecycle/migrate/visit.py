@@ -13,13 +13,14 @@ from sqlalchemy import Connection
 
 from ...config import Strategy
 from ...errors import SetupError
+from ...sql.golden import identifier
 from .places import Place, Revisions
 from .recording import Recording
 from .rules import Rules
 from .scripts import Scripts
 from .texts import BEGIN, END, HOME, SET_FOUND
 
-__all__ = ["ROLES", "Roles", "Visit", "configure_offline", "migrate_in_place"]
+__all__ = ["ROLES", "Roles", "Visit", "changes_something", "configure_offline", "migrate_in_place"]
 
 ROLES = "fraiseql_strawberry.roles"
 """Under which the operations find `Roles` in the options of Alembic's context."""
@@ -188,6 +189,10 @@ def migrate_in_place(
             upgrades.append(str(step.up_revision_id))
 
     settings = rules.settings(place)
+    if not changes_something(environment):
+        # Reflection sees all that the path leads to: autogenerate would drop the tables of shared
+        # schemas, since they are not in the metadata.
+        settings["search_path"] = f"{identifier(place.schema)}, pg_temp"
     connection.exec_driver_sql(_SET, ([*settings], [*settings.values()]))
     connection.commit()
     # What reflection takes for "no schema".
@@ -210,6 +215,15 @@ def migrate_in_place(
             connection.exec_driver_sql(END)
         if ending is not None:
             ending(connection, tuple(sorted(context.get_current_heads())))
+
+
+def changes_something(environment: EnvironmentContext) -> bool:
+    """Whether Alembic was called for an upgrade, a downgrade or a stamp: it has a destination."""
+    try:
+        environment.get_revision_argument()
+    except KeyError:
+        return False
+    return True
 
 
 def configure_offline(

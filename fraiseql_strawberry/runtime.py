@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -82,8 +83,11 @@ class Runtime:
         self._isolation: Isolation | None = None
         self._registry: Registry | None = None
         self._live: LiveRegistry | None = None
+        # A database of its own has a pool of its own, which is the limit: one line to wait in.
+        by_database = config.multitenancy.strategy == "database"
         self.turns = TenantTurns(
-            config.database.turns_of_a_tenant, timeout=config.database.pool_timeout
+            sys.maxsize if by_database else config.database.turns_of_a_tenant,
+            timeout=config.database.pool_timeout,
         )
         self._starting = asyncio.Lock()
         self._prepare: list[Callable[[], Awaitable[object]]] = []

@@ -10,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from .config import Config
 from .engine import connection_settings, create_engine
 from .errors import SetupError
-from .isolation import Isolation, RowIsolation, SchemaIsolation, SchemaNames, engine_by_schema
+from .isolation import (
+    DatabaseIsolation,
+    Isolation,
+    RowIsolation,
+    SchemaIsolation,
+    SchemaNames,
+    engine_by_schema,
+)
 from .registry import LiveRegistry
 from .resolve import TenantRules
 
@@ -38,7 +45,12 @@ async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
         ServiceUnavailable: When the database cannot be reached.
     """
     if config.multitenancy.strategy == "database":
-        raise SetupError('[multitenancy] strategy = "database" is not served by this version')
+        if engine is not None:
+            raise SetupError(
+                '[multitenancy] strategy = "database": each tenant has its own engine, which no '
+                "other can stand in for. Leave `engine` out"
+            )
+        return await _by_database(config)
     owned = engine is None
     if engine is None:
         by_schema = config.multitenancy.strategy == "schema"
@@ -77,6 +89,17 @@ def _shared_isolation(config: Config, engine: AsyncEngine, *, owned: bool) -> Is
         pooler=pooler,
         carried=carried,
     )
+
+
+async def _by_database(config: Config) -> Parts:
+    live = await LiveRegistry.of_routing_table(config)
+    isolation = DatabaseIsolation.of(config, live.registry, live.source.sample)
+    try:
+        await isolation.start()
+    except BaseException:
+        await live.stop()
+        raise
+    return Parts(isolation, live)
 
 
 async def _registry(config: Config, engine: AsyncEngine) -> LiveRegistry | None:

@@ -15,6 +15,7 @@ from .prove import prove
 from .schema import schema
 from .serve import serve
 from .sql import sql
+from .tenants import tenants
 from .token import token
 
 __all__ = ["app"]
@@ -43,6 +44,7 @@ for _command, _example in _EXAMPLES.items():
     app.command(epilog=f"Example: `{_example}`")(_command)
 
 app.add_typer(migrate, name="migrate")
+app.add_typer(tenants, name="tenants", epilog="Example: `fraiseql-strawberry tenants list`")
 
 
 def _print_version(wanted: bool) -> None:

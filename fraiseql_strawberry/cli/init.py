@@ -11,7 +11,8 @@ import typer
 
 from ..config import Strategy
 from ..errors import SetupError
-from .options import AsJson
+from .apply import apply
+from .options import AsJson, ConfigPath
 from .scaffold import Names, scaffold
 from .terminal import print_json
 
@@ -37,12 +38,24 @@ def init(
     ] = "app",
     output_dir: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+    apply_it: Annotated[
+        bool,
+        typer.Option(
+            "--apply",
+            help="Instead, make the tables for work on tenants, as [database] admin_url.",
+        ),
+    ] = False,
+    config: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a commented fraiseql.toml and the SQL for roles and policies, to be adapted.
 
-    There is no secret in the files: passwords and keys stay in the environment.
+    There is no secret in the files: passwords and keys stay in the environment. With --apply no
+    file is written: the tables of the schema fraiseql are made, or brought to this version.
     """
+    if apply_it:
+        apply(config, as_json=as_json)
+        return
     folder = output_dir.resolve()
     project = name or folder.name or "service"
     names = Names(

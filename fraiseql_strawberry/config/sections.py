@@ -51,6 +51,10 @@ _template = matching(
     r"[A-Za-z_][A-Za-z0-9_]*\{id\}[A-Za-z0-9_]*",
     'letters, digits and _ around one {id}, such as "tenant_{id}"',
 )
+_reference = matching(
+    r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[^\x00-\x1f{}]{1,1023}",
+    '"env:NAME" or "file:/path"',
+)
 _algorithm = choice(
     *ALGORITHMS, refused={"none": "An unsigned token proves nothing about its bearer"}
 )
@@ -165,6 +169,7 @@ class Routing:
 
     registry_url: Annotated[SecretUrl | None, database_url] = None
     registry_table: Annotated[str, _table] = "tenant_databases"
+    tenant_password: Annotated[str | None, _reference] = None
     refresh_seconds: Annotated[float, number(86_400)] = 60.0
     stale_seconds: Annotated[float, number(604_800)] = 900.0
     max_connections: Annotated[int, whole(2, 1_000_000)] = 100

@@ -6,13 +6,17 @@ from sqlalchemy import make_url
 
 from ..config import Config
 from ..registry import ANNOUNCE_CHANGES
-from .administrator import Administrator
+from .administrator import Administrator, Driver
 from .queries import read_sql
 
 __all__ = ["apply_control_schema", "service_role"]
 
 _SETTINGS = (
     "SELECT set_config('fraiseql.id_type', $1, true), set_config('fraiseql.service_role', $2, true)"
+)
+_REGISTRY = (
+    "SELECT set_config('fraiseql.registry_table', $1, true), "
+    "set_config('fraiseql.registry_reader', $2, true)"
 )
 _SILENT = "SELECT to_regprocedure('fraiseql.announce_changes(regclass)') IS NULL"
 
@@ -37,6 +41,17 @@ async def apply_control_schema(config: Config, administrator: Administrator) -> 
         if await driver.fetchval(_SILENT):
             await driver.execute(ANNOUNCE_CHANGES)
         await driver.execute(read_sql("control_announced"))
+        if config.multitenancy.strategy == "database":
+            await _prepare_registry(config, driver)
+
+
+async def _prepare_registry(config: Config, driver: Driver) -> None:
+    """The routing table, with the columns by which a tenant is refused."""
+    routing = config.multitenancy.routing
+    url = routing.registry_url or config.database.url
+    reader = "" if url is None else make_url(url.reveal()).username or ""
+    await driver.execute(_REGISTRY, routing.registry_table, reader)
+    await driver.execute(read_sql("control_registry"))
 
 
 def service_role(config: Config) -> str | None:

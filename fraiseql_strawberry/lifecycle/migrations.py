@@ -18,7 +18,7 @@ from ..errors import SetupError
 from ..sql.catalog import quoted
 from .queries import named_queries
 
-__all__ = ["REVISION_TABLES", "MigrationTarget", "Migrations", "SqlScripts"]
+__all__ = ["REVISION_TABLES", "MigrationTarget", "Migrations", "SqlScripts", "require_migrations"]
 
 REVISION_TABLES = ("alembic_version", "fraiseql_revision")
 """Tables that say which revision a place is at: never a tenant's own data."""
@@ -56,6 +56,19 @@ class Migrations(Protocol):
         It must stand being killed at any moment, and then finish when it is called again.
         """
         ...
+
+
+def require_migrations(migrations: Migrations | None) -> Migrations:
+    """What makes a tenant's tables, where it cannot be done without.
+
+    Raises:
+        SetupError: Nothing does.
+    """
+    if migrations is None:
+        raise SetupError(
+            "nothing says which tables a new tenant has: set [multitenancy] migrations"
+        )
+    return migrations
 
 
 class SqlScripts:

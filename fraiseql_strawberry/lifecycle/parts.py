@@ -14,9 +14,10 @@ from .control import service_role
 from .delete import Deleting
 from .migrate.rules import alembic_config_path
 from .migrations import Migrations, SqlScripts
-from .places import Places, RowPlaces, SchemaPlaces
+from .places import DatabasePlaces, Places, RowPlaces, SchemaPlaces
 from .provision import Provisioning
 from .records import Records
+from .routes import Routes
 from .shelve import Shelving
 from .standing import Standing
 
@@ -88,7 +89,15 @@ class LifecycleParts:
             )
         if multitenancy.strategy == "schema":
             return self.schemas
-        raise SetupError('[multitenancy] strategy = "database" is not served by this version')
+        return DatabasePlaces(
+            self.administrator,
+            self.records,
+            names=SchemaNames(multitenancy.database_template, uuids=multitenancy.id_type == "uuid"),
+            routes=Routes(self.config),
+            migrations=self.migrations,
+            setting=multitenancy.setting,
+            service=service,
+        )
 
     @cached_property
     def schemas(self) -> SchemaPlaces:

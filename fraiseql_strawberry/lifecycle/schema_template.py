@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import asyncpg
 
 from ..errors import SetupError
@@ -13,13 +15,15 @@ from .fingerprint import fingerprint
 from .migrations import Migrations, MigrationTarget
 from .queries import named_queries
 from .tables import read_tables
-from .template import Template, Templates, new_name
+from .template import TEMPLATE_PREFIX, Template, Templates, new_name
 
 __all__ = ["SCHEMA_QUERIES", "SchemaTemplates", "make_schema"]
 
 SCHEMA_QUERIES = named_queries("schemas")
 _NAMES_ITSELF = named_queries("templates")["names_itself"]
 _LOCK = "templates.schema"
+
+_log = logging.getLogger("fraiseql_strawberry")
 
 
 class SchemaTemplates(Templates):
@@ -34,20 +38,25 @@ class SchemaTemplates(Templates):
         super().__init__("schema")
         self._administrator = administrator
         self._service = service
+        self._cannot = False  # said once; a process that starts later tries again
 
-    async def build(self, migrations: Migrations) -> Template:
+    async def build(self, migrations: Migrations, *, unless_there: bool = False) -> Template:
         """Migrate a new schema, and let new tenants be copied from it from now on.
 
         Args:
             migrations: What makes its tables.
+            unless_there: Whether a template that is there by now will do.
 
         Raises:
             SetupError: A copy that the script makes differs from what was really migrated, or
                 there is no `pg_dump`. The template before stays in its place.
         """
         async with self._administrator.transaction(lock=_LOCK) as transaction:
+            current = await self.current(transaction.driver) if unless_there else None
+            if current is not None:
+                return current
             await self._remove_orphans(transaction.driver)
-            name = new_name()
+            name = new_name(self.prefix)
             async with self._administrator.connect() as connection:
                 try:
                     script = await self._migrated(connection, name, migrations)
@@ -63,6 +72,25 @@ class SchemaTemplates(Templates):
                 script=script,
                 renames=renames,
             )
+
+    async def ensure(self, migrations: Migrations | None) -> None:
+        """Make the first template, if there is none; later ones are made where tenants migrate.
+
+        Where none can be made, tenants are migrated one by one, which takes longer.
+
+        Args:
+            migrations: What makes its tables, if anything does.
+        """
+        if migrations is None or self._cannot:
+            return
+        async with self._administrator.transaction() as transaction:
+            if await self.current(transaction.driver) is not None:
+                return
+        try:
+            await self.build(migrations, unless_there=True)
+        except SetupError as error:
+            self._cannot = True
+            _log.warning("new tenants are migrated one by one, not copied: %s", error)
 
     async def prune(self) -> list[str]:
         """Drop the templates that had their time, and what is left of unfinished ones.
@@ -126,7 +154,7 @@ async def _drop(driver: Driver, name: str) -> None:
 
 async def _compare_copy(driver: Driver, name: str, script: SchemaScript) -> None:
     """Make a copy in a transaction that is rolled back, and hold it against what was migrated."""
-    copy = new_name()
+    copy = new_name(TEMPLATE_PREFIX)
     transaction = driver.transaction()
     await transaction.start()
     try:

@@ -7,6 +7,7 @@ and takes its place in one transaction.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,7 +17,7 @@ from .administrator import Driver
 from .dump import SchemaScript
 from .queries import named_queries
 
-__all__ = ["TEMPLATE_PREFIX", "Template", "TemplateKind", "Templates", "new_name"]
+__all__ = ["TEMPLATE_PREFIX", "Template", "TemplateKind", "TemplateReport", "Templates", "new_name"]
 
 TemplateKind = Literal["schema", "database"]
 
@@ -45,15 +46,34 @@ class Template:
     renames: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class TemplateReport:
+    """What became of a template that was made anew.
+
+    Args:
+        template: The name of the schema or database.
+        revision: What it was migrated to.
+        removed: The names of the ones before, and of what was left of unfinished ones.
+        warmed: How many ready copies were made of it.
+    """
+
+    template: str
+    revision: str | None
+    removed: Sequence[str]
+    warmed: int = 0
+
+
 class Templates:
     """Reads and swaps the templates of one kind.
 
     Args:
         kind: Schemas or databases.
+        scope: What tells them from those of another deployment on the same server.
     """
 
-    def __init__(self, kind: TemplateKind) -> None:
+    def __init__(self, kind: TemplateKind, scope: str = "") -> None:
         self.kind: TemplateKind = kind
+        self.prefix = TEMPLATE_PREFIX + scope
 
     async def current(self, driver: Driver) -> Template | None:
         """The template that tenants are copied from now, if there is one."""
@@ -81,7 +101,7 @@ class Templates:
 
     async def orphans(self, driver: Driver) -> list[str]:
         """The names of those that nobody finished: for whoever holds the lock of all templates."""
-        pattern = TEMPLATE_PREFIX.replace("_", r"\_") + "%"
+        pattern = self.prefix.replace("_", r"\_") + "%"
         rows = await driver.fetch(_QUERIES[f"{self.kind}s_like"], pattern)
         return [row["name"] for row in rows]
 
@@ -90,7 +110,7 @@ class Templates:
         await driver.execute(_QUERIES["forget"], self.kind, name)
 
 
-def new_name(prefix: str = TEMPLATE_PREFIX) -> str:
+def new_name(prefix: str) -> str:
     """A name that no other word holds, so that it can be replaced in a script."""
     return prefix + secrets.token_hex(5)
 

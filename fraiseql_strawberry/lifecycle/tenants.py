@@ -7,6 +7,7 @@ import contextvars
 import logging
 import re
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,6 +25,7 @@ from .provision import Fill, NewTenant, Seed, seeded_by
 from .receipt import Receipt
 from .records import TenantRecord
 from .shelve import is_shelved
+from .template import TemplateReport
 
 __all__ = ["Tenants", "tenants_of"]
 
@@ -154,6 +156,23 @@ class Tenants:
             done.append(await self.parts.provisioning.finish(record, fill))
             self._runtime.changed(record.id)
         return done
+
+    async def renew_template(self, *, warm: int | None = None) -> TemplateReport:
+        """Make the template anew that new tenants are copied from, and ready copies of it.
+
+        `migrate` does it too; tenants that are made meanwhile are copied from the one before.
+
+        Args:
+            warm: How many to keep ready; `[multitenancy] warm` by default.
+
+        Raises:
+            SetupError: There are no templates under this strategy, or a copy differs from what
+                the migrations make: then the template before stays.
+        """
+        places = self.parts.places
+        report = await places.renew_template()
+        wanted = self.parts.config.multitenancy.warm if warm is None else warm
+        return replace(report, warmed=await places.refill(wanted))
 
     async def change(
         self,

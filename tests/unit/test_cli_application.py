@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from fraiseql_strawberry.cli.application import app
 
-COMMANDS = ["check", "init", "prove", "schema", "serve", "sql", "token", "migrate"]
+COMMANDS = ["check", "init", "prove", "schema", "serve", "sql", "token", "migrate", "tenants"]
 
 
 def shown(*arguments: str) -> str:

@@ -108,6 +108,7 @@ exempt = ["tb_country", "blog.tb_currency"]
 [multitenancy.routing]
 registry_url = "${REGISTRY_DATABASE_URL}"
 registry_table = "routing.databases"
+tenant_password = "env:TENANT_PASSWORD"
 refresh_seconds = 0.5
 max_connections = 3
 connections_per_tenant = 2

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,21 +118,22 @@ class ArchiveFile:
             ArchiveError: They are damaged, or more than the manifest says.
         """
         left = table.content.bytes
-        try:
-            with self._member(table.file) as member:
-                while piece := member.read(_PIECE):
-                    left -= len(piece)
-                    if left < 0:
-                        raise ArchiveError(f"{table.file} is longer than the manifest says")
-                    yield piece
-        except (zipfile.BadZipFile, EOFError, ValueError) as error:
-            raise ArchiveError(f"{table.file} is damaged") from error
+        with self._member(table.file) as member:
+            while piece := member.read(_PIECE):
+                left -= len(piece)
+                if left < 0:
+                    raise ArchiveError(f"{table.file} is longer than the manifest says")
+                yield piece
 
-    def _member(self, name: str) -> IO[bytes]:
+    @contextmanager
+    def _member(self, name: str) -> Generator[IO[bytes]]:
         try:
-            return self._zip.open(name)
+            with self._zip.open(name) as member:
+                yield member
         except KeyError as error:
             raise ArchiveError(f"the archive has no {name}") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+            raise ArchiveError(f"{name} is damaged") from error
 
     def _read_manifest(self) -> Manifest:
         names = self._zip.namelist()

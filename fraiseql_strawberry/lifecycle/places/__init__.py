@@ -8,8 +8,9 @@
 | `database` | a database for each tenant |
 """
 
+from .database import DatabasePlaces
 from .protocol import Places
 from .row import RowPlaces
 from .schema import SchemaPlaces
 
-__all__ = ["Places", "RowPlaces", "SchemaPlaces"]
+__all__ = ["DatabasePlaces", "Places", "RowPlaces", "SchemaPlaces"]

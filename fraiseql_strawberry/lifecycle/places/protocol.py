@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ..administrator import AdminTransaction, Driver
 from ..records import TenantRecord
 from ..tables import TenantTable
+from ..template import TemplateReport
 
 __all__ = ["Places"]
 
@@ -38,6 +39,14 @@ class Places(Protocol):
 
         Raises:
             SetupError: Nothing says what tables a tenant has.
+        """
+        ...
+
+    async def renew_template(self) -> TemplateReport:
+        """Make another template, let tenants be copied from it, and drop the ones before.
+
+        Raises:
+            SetupError: There are none under this strategy, or nothing says what is in them.
         """
         ...
 

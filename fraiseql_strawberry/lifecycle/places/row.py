@@ -9,13 +9,14 @@ from typing import Any
 
 import asyncpg
 
-from ...errors import TenantConflict
+from ...errors import SetupError, TenantConflict
 from ...tenant import TenantStatus
 from ..administrator import Administrator, AdminTransaction, Driver
 from ..queries import named_queries
 from ..records import Records, TenantRecord
 from ..residue import named_for
 from ..tables import TenantTable, is_empty, read_tables
+from ..template import TemplateReport
 
 __all__ = ["RowPlaces"]
 
@@ -61,6 +62,10 @@ class RowPlaces:
                 return record
             status = TenantStatus.MIGRATING
             return await self._records.set_status(transaction.driver, record.id, status)
+
+    async def renew_template(self) -> TemplateReport:
+        """Tenants are not copied from anything (see `Places.renew_template`)."""
+        raise SetupError("tenants that share tables are not copied from a template")
 
     async def refill(self, wanted: int) -> int:
         """There is nothing to keep ready (see `Places.refill`)."""

@@ -8,18 +8,18 @@ from typing import Any
 
 import asyncpg
 
-from ...errors import SetupError, TenantConflict
+from ...errors import TenantConflict
 from ...isolation.schema_name import SchemaNames
 from ...sql.catalog import quoted
 from ...tenant import TenantStatus
 from ..administrator import Administrator, AdminTransaction, Driver
-from ..migrations import Migrations, MigrationTarget
+from ..migrations import Migrations, MigrationTarget, require_migrations
 from ..queries import named_queries
 from ..records import Records, TenantRecord
 from ..residue import named_for
 from ..schema_template import SCHEMA_QUERIES, SchemaTemplates, grant_service, make_schema
 from ..tables import TenantTable, read_tables
-from ..template import Template, new_name
+from ..template import Template, TemplateReport, new_name
 from ..warm import NOBODYS, WARM_PREFIX, WarmPool
 
 __all__ = ["SchemaPlaces"]
@@ -85,6 +85,8 @@ class SchemaPlaces:
         Schema and status are one transaction: whoever is killed leaves both or none.
         """
         made = None
+        if record.status is TenantStatus.PROVISIONING:
+            await self.templates.ensure(self._migrations)
         async with self._administrator.transaction(lock=f"tenant:{record.id}") as transaction:
             driver = transaction.driver
             record = await self._records.get(driver, record.id, lock=True)
@@ -99,9 +101,7 @@ class SchemaPlaces:
         schema = _schema_of(record)
         template = await self.templates.current(driver)
         if template is None and self._migrations is None:
-            raise SetupError(
-                "nothing says which tables a new tenant has: set [multitenancy] migrations"
-            )
+            require_migrations(None)
         warm = None
         if template is not None and template.renames:
             warm = await self.warm.claim(driver, template)
@@ -136,13 +136,16 @@ class SchemaPlaces:
                 await transaction.driver.execute(SCHEMA_QUERIES["set_names"], *names)
                 await transaction.driver.execute(SCHEMA_QUERIES["hand_to_role"])
 
+    async def renew_template(self) -> TemplateReport:
+        """Another template schema (see `Places.renew_template`)."""
+        template = await self.templates.build(require_migrations(self._migrations))
+        await self._drop_outdated()
+        return TemplateReport(template.name, template.revision, await self.templates.prune())
+
     async def refill(self, wanted: int) -> int:
         """Make and drop schemas (see `Places.refill`)."""
         made = 0
-        async with self._administrator.transaction() as transaction:
-            for name in await self.warm.outdated(transaction.driver, "schema"):
-                await transaction.driver.execute(f"DROP SCHEMA IF EXISTS {quoted(name)} CASCADE")
-                await self.warm.remove(transaction.driver, name)
+        await self._drop_outdated()
         while True:
             # One lock for all: two processes that refill would make twice as many.
             async with self._administrator.transaction(lock="warm.schema") as transaction:
@@ -156,6 +159,13 @@ class SchemaPlaces:
                 await make_schema(driver, name, template.script)
                 await self.warm.add(driver, template, name)
                 made += 1
+
+    async def _drop_outdated(self) -> None:
+        """Drop the ready schemas of templates that had their time."""
+        async with self._administrator.transaction(lock="warm.schema") as transaction:
+            for name in await self.warm.outdated(transaction.driver, "schema"):
+                await transaction.driver.execute(f"DROP SCHEMA IF EXISTS {quoted(name)} CASCADE")
+                await self.warm.remove(transaction.driver, name)
 
     # -- using --------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS templates_current ON fraiseql.templates (kind)
 -- Ready copies of a template that are nobody's yet.
 CREATE TABLE IF NOT EXISTS fraiseql.warm_places (
   name text PRIMARY KEY,
-  template_id bigint NOT NULL REFERENCES fraiseql.templates ON DELETE CASCADE,
+  template_id bigint NOT NULL REFERENCES fraiseql.templates,
   created_at timestamptz NOT NULL DEFAULT now()
 );
 

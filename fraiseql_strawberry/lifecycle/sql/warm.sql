@@ -21,7 +21,7 @@ SELECT name FROM fraiseql.warm_places
 SELECT w.name FROM fraiseql.warm_places AS w
 JOIN fraiseql.templates AS t ON t.id = w.template_id
 WHERE t.kind = $1 AND NOT t.current
-FOR UPDATE OF w SKIP LOCKED
+FOR UPDATE OF w
 
 -- name: remove
 DELETE FROM fraiseql.warm_places WHERE name = $1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -60,6 +61,7 @@ class Shop:
         self.tenants = tenancy.tenants
         self.admin = admin
         self.url = url
+        self.tmp = Path()
 
     async def fill(self, tenant_id: str, rows: int = 10, who: str = "") -> None:
         """Write customers, three times as many invoices, and a few folders, as the tenant."""
@@ -105,22 +107,40 @@ def open_shop(
                     "id_type": "uuid",
                     "tenants_table": "fraiseql.tenants",
                     **({"migrations": str(scripts)} if strategy != "row" else {}),
+                    # Databases of other tests stand on the same server.
+                    "database_template": f"shop{database.name[5:17]}_{{id}}",
                     **multitenancy,
                 }
+                app_url = blog_template.renamed(database.name).app_url
                 config = Config.from_env(
-                    {"DATABASE_URL": blog_template.renamed(database.name).app_url}
+                    {"DATABASE_URL": app_url, "REGISTRY_DATABASE_URL": app_url}
                 ).override(
                     database={"admin_url": database.url, "pool_size": 2, "max_overflow": 0},
                     multitenancy=settings,
                 )
                 tenancy = Tenancy(config)
                 await apply_control_schema(config, tenancy.tenants.parts.administrator)
-                async with tenancy:
-                    yield Shop(strategy, tenancy, admin, database.url)
+                try:
+                    async with tenancy:
+                        yield Shop(strategy, tenancy, admin, database.url)
+                finally:
+                    await _drop_databases(admin, settings["database_template"], database.name)
             finally:
                 await admin.close()
 
     return open_one
+
+
+async def _drop_databases(admin: asyncpg.Connection, template: str, control: str) -> None:
+    """Those of tenants, templates and warm ones, of this shop only."""
+    scope = hashlib.sha256(control.encode()).hexdigest()[:8]
+    for row in await admin.fetch(
+        "SELECT datname FROM pg_database WHERE datname LIKE $1 OR datname LIKE $2",
+        template.replace("{id}", "%"),
+        f"fraiseql_%_{scope}_%",
+    ):
+        await admin.execute(f'ALTER DATABASE "{row["datname"]}" IS_TEMPLATE false')
+        await admin.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="module", params=["row", "schema"])

@@ -43,7 +43,7 @@ app = typer.Typer(
 for _command, _example in _EXAMPLES.items():
     app.command(epilog=f"Example: `{_example}`")(_command)
 
-app.add_typer(migrate, name="migrate")
+app.add_typer(migrate, name="migrate", epilog="Example: `fraiseql-strawberry migrate --canary 10`")
 app.add_typer(tenants, name="tenants", epilog="Example: `fraiseql-strawberry tenants list`")
 
 

@@ -110,6 +110,7 @@ registry_url = "${REGISTRY_DATABASE_URL}"
 registry_table = "routing.databases"
 tenant_password = "env:TENANT_PASSWORD"
 refresh_seconds = 0.5
+stale_seconds = 30
 max_connections = 3
 connections_per_tenant = 2
 idle_seconds = 5

@@ -44,7 +44,7 @@ class OperationState:
         scope: The request or job that it is part of.
     """
 
-    __slots__ = ("finishing", "loaders", "scope", "served", "unit")
+    __slots__ = ("finishing", "json_text", "loaders", "scope", "served", "unit")
 
     def __init__(self, scope: RequestScope) -> None:
         self.scope = scope
@@ -52,6 +52,7 @@ class OperationState:
         self.unit: Any = None  # the one transaction of an atomic operation
         self.loaders: dict[Any, Any] = {}
         self.finishing = False  # whether what executes it takes finished values
+        self.json_text = False  # whether these may be JSON text, and nobody looks at them
 
 
 class RequestScope:
@@ -63,7 +64,16 @@ class RequestScope:
         source: Where the tenant came from: "claim", "header", "middleware", "code" or "none".
     """
 
-    __slots__ = ("_slots", "_tenant_id", "aside", "claims", "resolved", "runtime", "source")
+    __slots__ = (
+        "_slots",
+        "_tenant_id",
+        "aside",
+        "claims",
+        "json_text",
+        "resolved",
+        "runtime",
+        "source",
+    )
 
     def __init__(
         self,
@@ -80,6 +90,7 @@ class RequestScope:
         self.resolved = tenant_id is not None
         self.runtime = runtime
         self.aside: Any = None  # why the fast lane stepped aside, once it has
+        self.json_text = False  # whether its next operation goes straight into a response of ours
 
     @property
     def operation(self) -> OperationState | None:

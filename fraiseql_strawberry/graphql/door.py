@@ -32,8 +32,8 @@ class FrontRoute(Protocol):
         """The body of a request; None when the request was refused, and answered."""
         ...
 
-    async def answer(self, scope: Scope, body: bytes, send: Send) -> bool:
-        """Answer by the fast lane, or return False and send nothing."""
+    async def answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:
+        """Answer in front of FastAPI, or return False and send nothing."""
         ...
 
 
@@ -63,7 +63,7 @@ class _Door:
             return
         missing = {key: value for key, value in learnt.items() if key not in scope}
         scope.update(missing)  # what middlewares read of a routed request
-        if await route.answer(scope, body, send):
+        if await route.answer(scope, body, replay(body, receive), send):
             return
         for key in missing:
             del scope[key]

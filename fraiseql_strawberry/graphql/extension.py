@@ -93,6 +93,8 @@ class TenancyExtension(SchemaExtension):
         scope = self._context.scope
         self._state.served = self._served
         aside, scope.aside = scope.aside, None
+        # For this operation alone: a resolver's own `schema.execute(…)` wants values.
+        self._state.json_text, scope.json_text = scope.json_text, False
         started = time.perf_counter()
         facts: OperationFacts | None = None
         try:

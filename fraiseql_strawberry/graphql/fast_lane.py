@@ -26,6 +26,7 @@ from .context import Context, make_context
 from .executor import has_own_executor
 from .guard import middleware_request
 from .middleware import Outcome, run_middleware
+from .onlookers import unsafe_extension
 from .plans import PlanEntry
 from .served import ServedSchema
 
@@ -81,20 +82,14 @@ def lane_of(served: ServedSchema) -> FastLane | None:
 
 
 def closed_by(served: ServedSchema) -> str | None:
-    """What keeps the fast lane closed for every operation of a schema, or None.
-
-    A schema extension does, unless its own class says `fraiseql_safe = True`: a class that
-    inherits it may see more than its parent.
-    """
+    """What keeps the fast lane closed for every operation of a schema, or None."""
     if not served.runtime.config.graphql.fast_lane:
         return "[graphql] fast_lane = false"
     if has_own_executor(served.schema):
         return "the schema has an execution context class of its own"
-    for extension in served.schema.extensions:
-        kind: Any = getattr(extension, "func", extension)  # tenancy.extension is a partial
-        if not isinstance(kind, type) or vars(kind).get("fraiseql_safe") is not True:
-            name = getattr(kind, "__name__", type(kind).__name__)
-            return f"the schema extension {name} does not say fraiseql_safe = True"
+    unsafe = unsafe_extension(served.schema)
+    if unsafe is not None:
+        return f"the schema extension {unsafe} does not say fraiseql_safe = True"
     return None
 
 

@@ -1,21 +1,20 @@
-"""Where the fast lane stands: in front of FastAPI's request handling, or behind its dependencies.
+"""Where the lanes stand: in front of FastAPI's request handling, or behind its dependencies.
 
 A raw route in front of a router answered 200 where the router's dependencies raise 403, in a
-prototype. So the lane is entered before FastAPI only where there is nothing to pass: no
+prototype. So they are entered before FastAPI only where there is nothing to pass: no
 dependency of the app, of any router or of the inclusion, no context getter, no override for
 tests, no overridden method of the router's.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.requests import Request
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from ..errors import TenancyError
 from ..fastapi import answer_error, scope_of
@@ -23,11 +22,8 @@ from ..runtime import Runtime
 from ..scope import RequestScope
 from .context import Context
 from .fast_lane import Aside, FastLane, GraphQLRequest, read_request, server_timing
-
-try:
-    from orjson import loads as _loads
-except ImportError:
-    _loads = json.loads
+from .json_text import decode_request
+from .standard import StandardLane
 
 __all__ = ["Front", "nothing_in_front", "overrides_nothing", "request_of"]
 
@@ -38,31 +34,52 @@ _GRAPHQL_JSON = b"application/graphql-response+json"
 
 
 class Front:
-    """Takes a request to the fast lane, straight from ASGI to bytes.
+    """Takes a request to the lanes, straight from ASGI.
 
     Args:
         runtime: The tenancy.
-        lane: The fast lane of the router's schema.
+        lane: The fast lane of the router's schema, if it has one.
+        standard: What answers a plain request otherwise; None leaves that to FastAPI.
     """
 
-    def __init__(self, runtime: Runtime, lane: FastLane) -> None:
+    def __init__(
+        self, runtime: Runtime, lane: FastLane | None, standard: StandardLane | None
+    ) -> None:
         self._runtime = runtime
-        self._lane = lane
+        self.lane = lane
+        self._standard = standard
         self._timing = runtime.config.graphql.server_timing
         self._vary = f"Authorization, {runtime.config.multitenancy.tenant_header}"
         self._headers = [(b"cache-control", b"no-store"), (b"vary", self._vary.encode("latin-1"))]
 
-    async def answer(self, asgi: Scope, body: bytes, send: Send) -> bool:
-        """Answer a request if the lane can; nothing has been sent where this returns False."""
-        started = time.perf_counter() if self._timing else 0.0
-        scope = scope_of(asgi)
+    async def answer(self, asgi: Scope, body: bytes, receive: Receive, send: Send) -> bool:
+        """Answer a plain request; nothing has been sent where this returns False.
+
+        Args:
+            asgi: ASGI.
+            body: The request's body.
+            receive: ASGI; it gives the body once more.
+            send: ASGI.
+        """
         media_type = _media_type(asgi["headers"])
         request = None if media_type is None else request_of(asgi, body)
-        if request is None:
-            scope.aside = Aside("request")
+        if media_type is None or request is None:
+            scope_of(asgi).aside = Aside("request")
             return False
+        if self.lane is not None and await self._quickly(asgi, request, media_type, send):
+            return True
+        # A span wants to see FastAPI's own steps; and GET may also ask for a page.
+        if self._standard is None or asgi["method"] != "POST" or "fastapi.telemetry" in asgi:
+            return False
+        await self._standard.answer(asgi, receive, send, request)
+        return True
+
+    async def _quickly(
+        self, asgi: Scope, request: GraphQLRequest, media_type: bytes, send: Send
+    ) -> bool:
+        started = time.perf_counter() if self._timing else 0.0
         try:
-            text = await self.data(asgi, scope, request)
+            text = await self.data(asgi, scope_of(asgi), request)
         except TenancyError as error:
             response = await answer_error(Request(asgi), error)
             response.headers["Vary"] = self._vary
@@ -90,14 +107,15 @@ class Front:
         request: GraphQLRequest,
         context: Context | None = None,
     ) -> bytes | None:
-        """The JSON text of `data`, or None where the lane stepped aside, which is noted.
+        """The JSON text of `data`, or None where the fast lane stepped aside, which is noted.
 
         Raises:
             TenancyError: When a guard refuses the request.
         """
+        assert self.lane is not None
         await self._runtime.resolve(scope, asgi["headers"])
         try:
-            answer = await self._lane.answer(request, scope, asgi, context)
+            answer = await self.lane.answer(request, scope, asgi, context)
         except TenancyError:
             raise
         except Exception as error:  # a middleware's or the database's: masked, and logged
@@ -115,10 +133,11 @@ def request_of(asgi: Scope, body: bytes) -> GraphQLRequest | None:
     """
     try:
         if asgi["method"] == "POST":
-            return read_request(_loads(body)) if _is_json(asgi["headers"]) else None
+            return read_request(decode_request(body)) if _is_json(asgi["headers"]) else None
         fields = dict(parse_qsl(asgi["query_string"].decode("ascii"), strict_parsing=True))
         if "variables" in fields:
-            return read_request({**fields, "variables": _loads(fields["variables"])})
+            variables = decode_request(fields["variables"].encode())
+            return read_request({**fields, "variables": variables})
         return read_request(fields)
     except (ValueError, RecursionError):
         return None

@@ -1,4 +1,4 @@
-"""Whether code of the user's could look at an operation's document, and not at its values only."""
+"""Whether code of the user's could look at an operation's document, its fields or its result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .definition import OperationField
 from .executor import has_own_executor
 from .relation import RelationField
 
-__all__ = ["document_is_seen", "info_is_seen"]
+__all__ = ["document_is_seen", "info_is_seen", "result_is_seen", "unsafe_extension"]
 
 
 def document_is_seen(schema: Schema) -> bool:
@@ -43,6 +43,35 @@ def info_is_seen(field: object) -> bool:
         return False
     resolver = cast(Any, field).base_resolver
     return resolver is not None and resolver.info_parameter is not None
+
+
+def unsafe_extension(schema: Schema) -> str | None:
+    """The name of a schema extension that may look at anything, or None.
+
+    One whose own class says `fraiseql_safe = True` does not: a class that inherits it may see more
+    than its parent.
+
+    Args:
+        schema: The schema.
+    """
+    for extension in schema.extensions:
+        kind: Any = getattr(extension, "func", extension)  # tenancy.extension is a partial
+        if not isinstance(kind, type) or vars(kind).get("fraiseql_safe") is not True:
+            return getattr(kind, "__name__", type(kind).__name__)
+    return None
+
+
+def result_is_seen(schema: Schema) -> bool:
+    """Whether something between execution and response could look at an operation's `data`.
+
+    Args:
+        schema: The schema.
+    """
+    return (
+        has_own_executor(schema)
+        or unsafe_extension(schema) is not None
+        or type(schema).execute is not Schema.execute
+    )
 
 
 def _looks_away(extension: Any) -> bool:

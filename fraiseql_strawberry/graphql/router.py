@@ -7,96 +7,33 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from cross_web import HTTPException
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 from strawberry.fastapi import GraphQLRouter as StrawberryRouter
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 
-from ..errors import BadUserInput, SchemaError, TenancyError
-from ..fastapi import answer_error, scope_of
+from ..errors import BadUserInput, SchemaError
 from ..runtime import Runtime
 from . import graphiql
-from .body import read_body, replay
 from .context_getter import tenant_context_getter
-from .door import learn
 from .extension import TenancyExtension
 from .fast_lane import lane_of
-from .front import Front, nothing_in_front, overrides_nothing, request_of
-from .public_errors import Refused, public_errors
+from .front import Front, overrides_nothing, request_of
+from .json_text import QUICK, encode, refuse_constant
+from .onlookers import result_is_seen
+from .public_errors import public_errors
+from .responses import finish, has_data, negotiated
+from .route import GraphQLRoute
 from .served import served_schema
 from .sockets import OpenSockets, TenantSocket
+from .standard import StandardLane
 
 __all__ = ["GraphQLRouter"]
 
-# A refusal that concerns the whole request, not one field of it.
-_REQUEST_CODES = {
-    "UNAUTHORIZED": 401,
-    "TENANT_MISMATCH": 403,
-    "TENANT_UNAVAILABLE": 403,
-    "RATE_LIMITED": 429,
-    "TENANT_BUSY": 503,
-    "SERVICE_UNAVAILABLE": 503,
-}
-_GRAPHQL_JSON = "application/graphql-response+json"
 _RESPONSE = "fraiseql_response"
-
-
-class _Route(APIRoute):
-    """A route whose errors are coded, those of its dependencies too, whoever mounts it."""
-
-    max_body_bytes: int
-    front: Front | None
-    _free: bool | None = None
-
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        handler = super().get_route_handler()
-
-        async def coded(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except TenancyError as error:
-                return await answer_error(request, error)
-
-        return coded
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI; the body is read here, so that no more than the limit is ever read."""
-        body = b""
-        if scope["method"] == "POST":
-            read = await self.read(scope, receive, send)
-            if read is None:
-                return
-            body, receive = read, replay(read, receive)
-        if self.front is not None and self._may_go_in_front(scope["app"]):
-            if scope["method"] == "POST":
-                learn(scope, self)
-            if scope_of(scope).aside is None and await self.answer(scope, body, send):
-                return
-        await super().handle(scope, receive, send)
-
-    async def read(self, scope: Scope, receive: Receive, send: Send) -> bytes | None:
-        """The body; None when it was too large, and the client has been told so."""
-        try:
-            return await read_body(scope, receive, self.max_body_bytes)
-        except TenancyError as error:
-            await (await answer_error(Request(scope), error))(scope, receive, send)
-            return None
-
-    async def answer(self, scope: Scope, body: bytes, send: Send) -> bool:
-        """Answer by the fast lane, or return False and send nothing."""
-        return self.front is not None and await self.front.answer(scope, body, send)
-
-    def _may_go_in_front(self, app: Any) -> bool:
-        if app.dependency_overrides:
-            return False
-        if self._free is None:
-            self._free = nothing_in_front(self, app)
-        return self._free
 
 
 class GraphQLRouter(StrawberryRouter[Any, Any]):
@@ -130,12 +67,16 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         _refuse_unwatched(subscription_protocols)
         settings = tenancy.config.graphql
         options.setdefault("graphql_ide", "graphiql" if settings.ide else None)
+        self.tenancy = tenancy
         self._served = served_schema(tenancy, schema, tenancy.middleware)
-        self._front = self._open_front(tenancy)
+        self._vary = f"Authorization, {tenancy.config.multitenancy.tenant_header}"
+        self._ours = overrides_nothing(type(self), GraphQLRouter)
+        self._as_text = QUICK and self._ours and not result_is_seen(schema)
+        self._front = self._open_front(schema)
         in_front = context_getter is None and options.get("root_value_getter") is None
         options["route_class"] = type(
             "GraphQLRoute",
-            (_Route,),
+            (GraphQLRoute,),
             {
                 "max_body_bytes": settings.max_body_bytes,
                 "front": self._front if in_front else None,
@@ -148,7 +89,6 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             subscription_protocols=subscription_protocols,
             **options,
         )
-        self.tenancy = tenancy
         self.sockets = OpenSockets(tenancy)
         tenancy.when_started(self._served.prepare)
         if settings.ide:
@@ -159,11 +99,13 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
                 include_in_schema=False,
             )
 
-    def _open_front(self, tenancy: Runtime) -> Front | None:
-        lane = lane_of(self._served)
-        if lane is None or not overrides_nothing(type(self), GraphQLRouter):
+    def _open_front(self, schema: Schema) -> Front | None:
+        if not self._ours:
             return None
-        return Front(tenancy, lane)
+        # Several answers to one request are Strawberry's to send.
+        single = not schema.config.enable_experimental_incremental_execution
+        standard = StandardLane(self) if single else None
+        return Front(self.tenancy, lane_of(self._served), standard)
 
     async def _asset(self, name: str) -> Response:
         found = graphiql.asset(name)
@@ -185,9 +127,9 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             answer = await self._fast(request, context)
             response = answer or cast(Any, await super().run(request, context, root_value))
         except HTTPException as error:
-            body = BadUserInput(error.reason).body()
-            response = JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
-        return _negotiated(request, response)
+            response = self.refuse(error)
+        one = request.scope["type"] == "http" and isinstance(response, Response)
+        return negotiated(request, response) if one else response
 
     async def get_sub_response(self, request: Request) -> Response:
         """The response whose status and headers the request's own code has set."""
@@ -196,7 +138,9 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
     async def _fast(self, request: Any, context: Any) -> Response | None:
         """The fast lane behind FastAPI's dependencies, which have run by now."""
         front, asgi = self._front, request.scope
-        if front is None or asgi["type"] != "http" or context.scope.aside is not None:
+        if front is None or front.lane is None or asgi["type"] != "http":
+            return None
+        if context.scope.aside is not None:
             return None
         body = await request.body() if request.method == "POST" else b""
         wanted = request_of(asgi, body)
@@ -212,13 +156,31 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             media_type="application/json",
         )
         response.headers.raw.extend(sub_response.headers.raw)
-        self._never_cached(response)
+        finish(response, None, self._vary)
         return response
+
+    async def execute_single(
+        self,
+        request: Any,
+        request_adapter: Any,
+        sub_response: Any,
+        context: Any,
+        root_value: Any,
+        request_data: GraphQLRequestData,
+    ) -> ExecutionResult:
+        """Strawberry's; where nobody looks at the result before it is encoded, JSON stays text."""
+        context.scope.json_text = self._as_text
+        try:
+            return await super().execute_single(
+                request, request_adapter, sub_response, context, root_value, request_data
+            )
+        finally:
+            context.scope.json_text = False
 
     def decode_json(self, data: str | bytes) -> Any:
         """JSON into a request, or a clear refusal (deep nesting and huge numbers included)."""
         try:
-            return json.loads(data, parse_constant=_no_json)
+            return json.loads(data, parse_constant=refuse_constant)
         except (ValueError, RecursionError) as error:
             raise HTTPException(400, "The body is not readable as JSON") from error
 
@@ -231,6 +193,18 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
                 _check_request(item)
         return await super().parse_http_body(request)
 
+    async def respond(self, request: Request, result: Any, sub_response: Response) -> Response:
+        """The response of one operation's result, as Strawberry's own handling makes it."""
+        body = await self.process_result(request, result)
+        if result.errors:
+            self._handle_errors(result.errors, body)
+        return negotiated(request, self.create_response(body, sub_response))
+
+    def refuse(self, error: HTTPException) -> Response:
+        """A coded error for a request that Strawberry refuses in plain text."""
+        body = BadUserInput(error.reason).body()
+        return JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
+
     async def process_result(
         self, request: Request, result: ExecutionResult
     ) -> GraphQLHTTPResponse:
@@ -238,29 +212,20 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         if result.errors:
             result.errors = public_errors(result.errors)
         body = await super().process_result(request, result)
-        if isinstance(result, Refused) or (result.data is None and _before_execution(result)):
+        if not has_data(result):
             cast(dict[str, Any], body).pop("data", None)
         return body
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
         """The response, with the status of the error table and never cacheable."""
-        response = super().create_response(response_data, sub_response)
-        code = _request_code(response_data)
-        if code is not None:
-            response.status_code = _REQUEST_CODES.get(code, TenancyError.status)
-            retry_after = response_data["errors"][0]["extensions"].get("retryAfter")
-            if retry_after is not None:
-                response.headers["Retry-After"] = str(retry_after)
-            if code == "UNAUTHORIZED":
-                response.headers["WWW-Authenticate"] = "Bearer"
-        self._never_cached(response)
+        if type(self).encode_json is not GraphQLRouter.encode_json:
+            response = super().create_response(response_data, sub_response)
+        else:
+            status = sub_response.status_code or 200
+            response = Response(encode(response_data), status, media_type="application/json")
+            response.headers.raw.extend(sub_response.headers.raw)
+        finish(response, response_data, self._vary)
         return response
-
-    def _never_cached(self, response: Response) -> None:
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Vary"] = (
-            f"Authorization, {self.tenancy.config.multitenancy.tenant_header}"
-        )
 
 
 def _refuse_unguarded(schema: Schema) -> None:
@@ -280,24 +245,6 @@ def _refuse_unwatched(protocols: Sequence[str]) -> None:
         )
 
 
-def _negotiated(request: Any, response: Any) -> Any:
-    """The media type that the client prefers, and its rule: nothing executed is a 400.
-
-    Source: GraphQL over HTTP, section 6.4.2 (`application/graphql-response+json`).
-    """
-    if request.scope["type"] != "http" or not isinstance(response, Response):
-        return response
-    if _GRAPHQL_JSON in request.headers.get("accept", "") and response.media_type != "text/html":
-        response.headers["Content-Type"] = _GRAPHQL_JSON
-        if response.status_code == 200 and bytes(response.body).startswith(b'{"errors"'):
-            response.status_code = 400
-    return response
-
-
-def _no_json(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON (RFC 8259, section 6)")
-
-
 def _check_request(item: object) -> None:
     if not isinstance(item, dict):
         raise HTTPException(400, "The body must be a JSON object with a query")
@@ -305,21 +252,3 @@ def _check_request(item: object) -> None:
     name = request.get("operationName")
     if name is not None and not isinstance(name, str):
         raise HTTPException(400, "operationName must be a string")
-
-
-def _before_execution(result: ExecutionResult) -> bool:
-    return all(error.path is None for error in result.errors or ())
-
-
-def _request_code(body: Any) -> str | None:
-    """The code of a refusal of the whole request: no field of it has a value."""
-    answer: dict[str, Any] = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
-    if not answer.get("errors"):
-        return None
-    data = answer.get("data")
-    if data and any(value is not None for value in data.values()):
-        return None
-    code: str | None = answer["errors"][0].get("extensions", {}).get("code")
-    if code == TenancyError.code and "data" not in answer:
-        return code
-    return code if code in _REQUEST_CODES else None

@@ -34,7 +34,7 @@ class Load(CompiledQuery, Protocol):
         """Whether it has to be read again without finishing."""
         ...
 
-    def value(self, text: str | None) -> Any:
+    def value(self, text: str | None, *, as_text: bool = False) -> Any:
         """The value of the field."""
         ...
 
@@ -144,7 +144,7 @@ async def _read(here: Running, served: ServedSchema, make: Make) -> Any:
     if query.violates(text):
         # Read again as objects, so that the errors are graphql-core's own.
         query, text = await _run(here, served, lambda fields: make(fields, False))
-    return query.value(text)
+    return query.value(text, as_text=state is not None and state.json_text)
 
 
 async def _run(

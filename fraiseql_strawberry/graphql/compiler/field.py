@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 from graphql import GraphQLResolveInfo
@@ -12,14 +12,16 @@ from graphql import GraphQLResolveInfo
 from ...errors import SchemaError
 from ...sql.catalog import Catalog
 from ...sql.parameters import converter, parameter_type
-from ...sql.plan import Filter, Keys, Nested, Parameter, Plan, Select
+from ...sql.plan import Document, Field, Filter, Keys, Nested, Parameter, Plan, Select, Value
 from ...sql.render import render
+from ..json_text import JSONText, decode
 from ..relation import RelationField
 from .arguments import Known, Values
 from .attributes import AttributeBuilder
 from .builder import Builder
 from .columns import column_ref
 from .fields import FieldIndex, Opaque, Related, Root, without_obstacle
+from .finished import Finished, FinishedRows
 from .hydrate import Rows
 from .index import SchemaIndex
 from .nulls import Nulls
@@ -31,9 +33,11 @@ from .statement import Convert, Cost, Statement
 __all__ = ["FieldCompiler", "Load", "batch_key"]
 
 _VALUE = "v"
+# How PostgreSQL's row_to_json writes the one column of that name.
+_BEFORE, _AFTER = f'{{"{_VALUE}":', "}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldRead:
     """One shape of a field.
 
@@ -46,6 +50,16 @@ class FieldRead:
     statement: Statement
     rows: Rows
     nulls: Nulls | None = None
+
+    @cached_property
+    def any_number(self) -> bool:
+        """Whether the JSON may hold other numbers than whole ones of 32 bits."""
+        return any(map(_may_be_any_number, self.statement.plan.roots))
+
+    @property
+    def whole(self) -> bool:
+        """Whether the JSON is one finished value."""
+        return isinstance(self.rows, FinishedRows) and self.statement.plan.keys is None
 
 
 class Load:
@@ -81,15 +95,24 @@ class Load:
         nulls = self._read.nulls
         return nulls is not None and text is not None and nulls.found_in(text.encode())
 
-    def value(self, text: str | None) -> Any:
+    def value(self, text: str | None, *, as_text: bool = False) -> Any:
         """The value of the field: an instance, a list of them, something finished, or None.
 
         For `FieldCompiler.related`, a list with the value for each parent.
+
+        Args:
+            text: The statement's JSON.
+            as_text: Whether a field that is finished as a whole stays JSON text.
         """
-        data: Any = json.loads(text) if text is not None else None
+        if text is None:
+            return self._value(None)
+        if as_text and self._read.whole:
+            value = text[len(_BEFORE) : -len(_AFTER)]
+            return None if value == "null" else Finished(JSONText(value.encode()))
+        data = decode(text, any_number=self._read.any_number)
         if isinstance(data, list):
             return [self._value(rows) for rows in cast(list[Any], data)]
-        return self._value(data[_VALUE] if data else None)
+        return self._value(data[_VALUE])
 
     def _value(self, rows: Any) -> Any:
         makes = self._read.rows
@@ -286,6 +309,19 @@ class _Field:
         plan = Plan((replace(nested, nullable=True),), keys)
         nulls = Nulls(plan) if builder.finished else None
         return FieldRead(_statement(plan, builder, (cost,)), rows, nulls)
+
+
+def _may_be_any_number(field: Field) -> bool:
+    match field:
+        case Value():
+            kind, marked = field.scalar.kind, field.marked
+            return kind in ("float", "json") or (kind == "int" and not marked)
+        case Nested():
+            return any(map(_may_be_any_number, field.select.fields))
+        case Document():
+            return any(map(_may_be_any_number, field.fields))
+        case _:
+            return False
 
 
 def _statement(plan: Plan, builder: Builder, costs: tuple[Cost, ...]) -> Statement:

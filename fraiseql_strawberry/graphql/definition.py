@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from graphql import GraphQLResolveInfo
 from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import StrawberryResolver
 
 from ..sql.source import SourceQuery
 
@@ -16,6 +19,7 @@ __all__ = [
     "OperationField",
     "QueryField",
     "SessionParameter",
+    "SourceResolver",
 ]
 
 OPERATION = "fraiseql"
@@ -49,6 +53,13 @@ class Operation:
     scopes: frozenset[str] = frozenset()
     source: SourceQuery | None = None
     info: bool = True
+
+
+class SourceResolver(StrawberryResolver[Any]):
+    """The resolver of a root field that reads a source."""
+
+    read: Callable[[GraphQLResolveInfo[Any]], Awaitable[Any]]
+    """Its value, from graphql-core's `info` alone."""
 
 
 class OperationField(StrawberryField):

@@ -27,11 +27,11 @@ from .definition import OperationField
 from .limits import Limits, check_limits
 from .recent import Recent
 
-__all__ = ["Document", "Documents", "OperationFacts", "Rules"]
+__all__ = ["MAX_CACHED_CHARACTERS", "Document", "Documents", "OperationFacts", "Rules"]
 
 _CAPACITY = 1000
-# A cached text is kept whole; longer ones are rare and would fill the memory.
-_MAX_CACHED_CHARACTERS = 20_000
+MAX_CACHED_CHARACTERS = 20_000
+"""A cached text is kept whole; longer ones are rare and would fill the memory."""
 
 Rules = tuple[type[ASTValidationRule], ...]
 
@@ -134,7 +134,7 @@ class Documents:
         if document is not None:
             return document
         document = self._read(text, rules)
-        if len(text) <= _MAX_CACHED_CHARACTERS:
+        if len(text) <= MAX_CACHED_CHARACTERS:
             self._known.keep(key, document)
         return document
 

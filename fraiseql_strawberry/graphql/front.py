@@ -17,12 +17,13 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from ..errors import TenancyError
-from ..fastapi import answer_error, scope_of
+from ..fastapi import scope_of
 from ..runtime import Runtime
 from ..scope import RequestScope
 from .context import Context
 from .fast_lane import Aside, FastLane, GraphQLRequest, read_request, server_timing
 from .json_text import decode_request
+from .responses import answer_coded
 from .standard import StandardLane
 
 __all__ = ["Front", "nothing_in_front", "overrides_nothing", "request_of"]
@@ -40,17 +41,18 @@ class Front:
         runtime: The tenancy.
         lane: The fast lane of the router's schema, if it has one.
         standard: What answers a plain request otherwise; None leaves that to FastAPI.
+        vary: The header `Vary`.
     """
 
     def __init__(
-        self, runtime: Runtime, lane: FastLane | None, standard: StandardLane | None
+        self, runtime: Runtime, lane: FastLane | None, standard: StandardLane | None, vary: str
     ) -> None:
         self._runtime = runtime
         self.lane = lane
         self._standard = standard
         self._timing = runtime.config.graphql.server_timing
-        self._vary = f"Authorization, {runtime.config.multitenancy.tenant_header}"
-        self._headers = [(b"cache-control", b"no-store"), (b"vary", self._vary.encode("latin-1"))]
+        self._vary = vary
+        self._headers = [(b"cache-control", b"no-store"), (b"vary", vary.encode("latin-1"))]
 
     async def answer(self, asgi: Scope, body: bytes, receive: Receive, send: Send) -> bool:
         """Answer a plain request; nothing has been sent where this returns False.
@@ -81,8 +83,7 @@ class Front:
         try:
             text = await self.data(asgi, scope_of(asgi), request)
         except TenancyError as error:
-            response = await answer_error(Request(asgi), error)
-            response.headers["Vary"] = self._vary
+            response = await answer_coded(Request(asgi), error, self._vary)
             await response(asgi, _no_body, send)
             return True
         if text is None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, overload
+from functools import partial
+from typing import Any, cast, overload
 
 import strawberry
 from strawberry.types.fields.resolver import StrawberryResolver
 
 from ..errors import SchemaError
 from ..sql.source import Source, SourceQuery, parse_order_by
-from .definition import OPERATION, MutationField, Operation, QueryField, SessionParameter
+from .definition import (
+    OPERATION,
+    MutationField,
+    Operation,
+    QueryField,
+    SessionParameter,
+    SourceResolver,
+)
 from .inject import find_session_parameter
 from .resolving import call_body
 from .scopes import required_scopes
@@ -180,7 +188,7 @@ def _resolver(
 
     async def resolve(*args: Any, info: strawberry.Info, **arguments: Any) -> Any:
         if operation.source is not None:
-            return await resolve_source(info, operation)
+            return await resolve_source(cast(Any, info)._raw_info, operation)
         if operation.info:
             arguments["info"] = info
         return await call_body(function, operation, session, args, arguments)
@@ -199,4 +207,8 @@ def _resolver(
         name: p.annotation
         for name, p in resolve.__signature__.parameters.items()  # pyright: ignore[reportFunctionMemberAccess]
     }
-    return StrawberryResolver(resolve)
+    if operation.source is None:
+        return StrawberryResolver(resolve)
+    resolver = SourceResolver(resolve)
+    resolver.read = partial(resolve_source, operation=operation)
+    return resolver

@@ -10,7 +10,7 @@ from graphql import GraphQLError, GraphQLSchema, specified_rules
 
 from .compiler import Lifted, normalise
 from .compiler.reason import SteppedAside
-from .documents import Document, Documents, Rules
+from .documents import MAX_CACHED_CHARACTERS, Document, Documents, Rules
 from .liftable import liftable
 from .lifted import LiftedDocument
 from .recent import Recent
@@ -69,6 +69,7 @@ class Readings:
         self._documents = documents
         self._schema = schema
         self._lifting = lifting
+        self._texts: Recent[str, Reading] = Recent(capacity)
         # A text without literals → the numbers of those that may vary.
         self._shapes: Recent[str, tuple[int, ...]] = Recent(capacity)
         # That text and those that may not → the document.
@@ -87,11 +88,18 @@ class Readings:
         Raises:
             GraphQLError: When the text is no GraphQL document, or a bound is exceeded.
         """
-        if self._lifting and rules == _RULES and (text, rules) not in self._documents:
-            normal = normalise(text)
-            if normal.literals:
-                return self._read_lifted(text, normal)
-        return Reading(self._documents.get(text, rules))
+        if not self._lifting or rules != _RULES or (text, rules) in self._documents:
+            return Reading(self._documents.get(text, rules))
+        known = self._texts.get(text)
+        if known is not None:
+            return known
+        normal = normalise(text)
+        if not normal.literals:
+            return Reading(self._documents.get(text, rules))
+        reading = self._read_lifted(text, normal)
+        if reading.lifted is not None and len(text) <= MAX_CACHED_CHARACTERS:
+            self._texts.keep(text, reading)
+        return reading
 
     def _read_lifted(self, text: str, normal: Lifted) -> Reading:
         numbers = self._shapes.get(normal.key)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import is_
 from typing import Any, cast
 
 import strawberry
-from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo
+from graphql import FieldNode, GraphQLResolveInfo
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.permission import PermissionExtension
 from strawberry.types.arguments import StrawberryArgument
@@ -24,7 +24,6 @@ __all__ = [
     "RELATED",
     "Prefetched",
     "RelationField",
-    "hand_over_prefetched",
     "prefetched",
     "relation",
 ]
@@ -135,41 +134,6 @@ def prefetched(source: Any, info: GraphQLResolveInfo[Any]) -> Any:
         if len(nodes) == len(here) and all(map(is_, nodes, here)):
             return found[1]
     return NOT_READ
-
-
-def hand_over_prefetched(schema: strawberry.Schema) -> None:
-    """Let graphql-core take what was read with its parent without Strawberry's call of a resolver.
-
-    That call converts arguments that nobody will look at, for each of a list's rows.
-
-    Args:
-        schema: The schema; the change is made in it, for fields that nothing of the user's stands
-            around.
-    """
-    types: Mapping[str, Any] = schema._schema.type_map  # pyright: ignore[reportPrivateUsage]
-    for type_ in types.values():
-        for field in type_.fields.values() if isinstance(type_, GraphQLObjectType) else ():
-            declared = field.extensions.get("strawberry-definition")
-            if type(declared) is RelationField and not declared.extensions:
-                field.resolve = _Resolver.of(field.resolve)
-
-
-class _Resolver:
-    """Resolves a relation that was read with its parent; the others as before."""
-
-    __slots__ = ("_otherwise",)
-
-    def __init__(self, otherwise: Callable[..., Any]) -> None:
-        self._otherwise = otherwise
-
-    @classmethod
-    def of(cls, resolve: Callable[..., Any]) -> _Resolver:
-        """Two tenancies may serve one schema: it is changed once."""
-        return resolve if isinstance(resolve, _Resolver) else cls(resolve)
-
-    def __call__(self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-        value = prefetched(source, info)
-        return self._otherwise(source, info, **arguments) if value is NOT_READ else value
 
 
 def relation(

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from strawberry.types import ExecutionResult
 
 from ..errors import TenancyError
+from ..fastapi import answer_error
 from .public_errors import Refused
 
-__all__ = ["finish", "has_data", "negotiated"]
+__all__ = ["answer_coded", "finish", "has_data", "negotiated"]
 
 # A refusal that concerns the whole request, not one field of it.
 _REQUEST_CODES = {
@@ -23,6 +24,19 @@ _REQUEST_CODES = {
     "SERVICE_UNAVAILABLE": 503,
 }
 _GRAPHQL_JSON = "application/graphql-response+json"
+
+
+async def answer_coded(request: Request, error: TenancyError, vary: str) -> Response:
+    """The response of a request that was refused before Strawberry had it.
+
+    Args:
+        request: The request.
+        error: Why.
+        vary: What else than the URL decides on it.
+    """
+    response = await answer_error(request, error)
+    response.headers["Vary"] = vary
+    return response
 
 
 def has_data(result: ExecutionResult) -> bool:

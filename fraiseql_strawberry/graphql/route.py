@@ -11,10 +11,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..errors import TenancyError
-from ..fastapi import answer_error, scope_of
+from ..fastapi import scope_of
 from .body import read_body, replay
 from .door import learn
 from .front import Front, nothing_in_front
+from .responses import answer_coded
 
 __all__ = ["GraphQLRoute"]
 
@@ -23,6 +24,7 @@ class GraphQLRoute(APIRoute):
     """A route whose errors are coded, those of its dependencies too, whoever mounts it."""
 
     max_body_bytes: int
+    vary: str
     front: Front | None
     _free: bool | None = None
 
@@ -34,7 +36,7 @@ class GraphQLRoute(APIRoute):
             try:
                 return await handler(request)
             except TenancyError as error:
-                return await answer_error(request, error)
+                return await answer_coded(request, error, self.vary)
 
         return coded
 
@@ -58,7 +60,8 @@ class GraphQLRoute(APIRoute):
         try:
             return await read_body(scope, receive, self.max_body_bytes)
         except TenancyError as error:
-            await (await answer_error(Request(scope), error))(scope, receive, send)
+            response = await answer_coded(Request(scope), error, self.vary)
+            await response(scope, receive, send)
             return None
 
     async def answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> bool:

@@ -79,6 +79,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             (GraphQLRoute,),
             {
                 "max_body_bytes": settings.max_body_bytes,
+                "vary": self._vary,
                 "front": self._front if in_front else None,
             },
         )
@@ -104,8 +105,8 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             return None
         # Several answers to one request are Strawberry's to send.
         single = not schema.config.enable_experimental_incremental_execution
-        standard = StandardLane(self) if single else None
-        return Front(self.tenancy, lane_of(self._served), standard)
+        standard = StandardLane(self, self._vary) if single else None
+        return Front(self.tenancy, lane_of(self._served), standard, self._vary)
 
     async def _asset(self, name: str) -> Response:
         found = graphiql.asset(name)
@@ -127,7 +128,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             answer = await self._fast(request, context)
             response = answer or cast(Any, await super().run(request, context, root_value))
         except HTTPException as error:
-            response = self.refuse(error)
+            return self.refuse(request, error)
         one = request.scope["type"] == "http" and isinstance(response, Response)
         return negotiated(request, response) if one else response
 
@@ -200,10 +201,11 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             self._handle_errors(result.errors, body)
         return negotiated(request, self.create_response(body, sub_response))
 
-    def refuse(self, error: HTTPException) -> Response:
+    def refuse(self, request: Request, error: HTTPException) -> Response:
         """A coded error for a request that Strawberry refuses in plain text."""
-        body = BadUserInput(error.reason).body()
-        return JSONResponse(body, error.status_code, {"Cache-Control": "no-store"})
+        response = JSONResponse(BadUserInput(error.reason).body(), error.status_code)
+        finish(response, None, self._vary)
+        return negotiated(request, response)
 
     async def process_result(
         self, request: Request, result: ExecutionResult

@@ -22,9 +22,9 @@ from .limits import Limits
 from .middleware import Middleware
 from .onlookers import document_is_seen
 from .readings import Readings
-from .relation import hand_over_prefetched
 from .revision import Revision
 from .scalars import align_scalars
+from .shortcuts import shorten
 
 __all__ = ["ServedSchema", "served_schema"]
 
@@ -47,7 +47,7 @@ class ServedSchema:
     def __init__(self, runtime: Runtime, schema: Schema, middleware: Sequence[Middleware]) -> None:
         graphql = runtime.config.graphql
         align_scalars(schema)
-        hand_over_prefetched(schema)
+        shorten(schema)
         install_executor(schema)
         self.runtime = runtime
         self.schema = schema

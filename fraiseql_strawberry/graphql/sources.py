@@ -43,8 +43,12 @@ Make = Callable[[FieldCompiler, bool], Load]
 """Compiles a read, with finished values or without."""
 
 
-async def resolve_source(info: strawberry.Info, operation: Operation) -> Any:
+async def resolve_source(info: GraphQLResolveInfo[Any], operation: Operation) -> Any:
     """The value of a root field: the selected columns, in one statement.
+
+    Args:
+        info: graphql-core's.
+        operation: What the decorator said.
 
     Raises:
         Forbidden: When a scope is missing.
@@ -53,9 +57,8 @@ async def resolve_source(info: strawberry.Info, operation: Operation) -> Any:
     """
     check_scopes(operation.scopes)
     here = running()
-    raw = _raw(info)
     return await _read(
-        here, _served(here, info), lambda fields, finishing: fields.root(raw, finishing=finishing)
+        here, _served(here, info), lambda fields, finishing: fields.root(info, finishing=finishing)
     )
 
 
@@ -80,7 +83,7 @@ async def load_related(field: RelationField, instance: Any, info: strawberry.Inf
             def make(fields: FieldCompiler, finishing: bool) -> Load:
                 return fields.related(raw, field, rows, finishing=finishing)
 
-            return await _read(here, _served(here, info), make)
+            return await _read(here, _served(here, raw), make)
 
         loader = state.loaders[key] = DataLoader(load_fn=read, cache=False)
     return await loader.load(_ByIdentity(instance))
@@ -191,8 +194,8 @@ def _raw(info: strawberry.Info) -> GraphQLResolveInfo[Any]:
     return cast(Any, info)._raw_info
 
 
-def _served(here: Running, info: strawberry.Info) -> ServedSchema:
+def _served(here: Running, info: GraphQLResolveInfo[Any]) -> ServedSchema:
     state = here.scope.operation
     if state is not None and isinstance(state.served, ServedSchema):
         return state.served
-    return served_schema(here.runtime, info.schema)
+    return served_schema(here.runtime, cast(Any, info.schema)._strawberry_schema)

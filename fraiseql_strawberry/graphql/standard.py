@@ -18,11 +18,12 @@ from starlette.types import Receive, Scope, Send
 from strawberry.http import GraphQLRequestData
 
 from ..errors import TenancyError
-from ..fastapi import answer_error, scope_of, set_runtime
+from ..fastapi import scope_of, set_runtime
 from ..runtime import Runtime
 from ..scope import enter_scope
 from .context import make_context
 from .fast_lane import GraphQLRequest
+from .responses import answer_coded
 
 __all__ = ["Execution", "StandardLane"]
 
@@ -48,7 +49,7 @@ class Execution(Protocol):
         """The response of a result."""
         ...
 
-    def refuse(self, error: HTTPException) -> Response:
+    def refuse(self, request: Request, error: HTTPException) -> Response:
         """The response of a request that Strawberry refuses."""
         ...
 
@@ -58,10 +59,12 @@ class StandardLane:
 
     Args:
         router: The router; no subclass has changed what it does with a request.
+        vary: The header `Vary`.
     """
 
-    def __init__(self, router: Execution) -> None:
+    def __init__(self, router: Execution, vary: str) -> None:
         self._router = router
+        self._vary = vary
 
     async def answer(
         self, asgi: Scope, receive: Receive, send: Send, wanted: GraphQLRequest
@@ -80,7 +83,7 @@ class StandardLane:
             try:
                 response = await self._response(request, wanted)
             except TenancyError as error:
-                response = await answer_error(request, error)
+                response = await answer_coded(request, error, self._vary)
             await response(asgi, receive, send)
 
     async def _response(self, request: Request, wanted: GraphQLRequest) -> Response:
@@ -102,6 +105,6 @@ class StandardLane:
             )
             response = await router.respond(request, result, sub_response)
         except HTTPException as error:
-            response = router.refuse(error)
+            response = router.refuse(request, error)
         response.background = background
         return response

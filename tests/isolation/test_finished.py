@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import asyncpg
 import pytest
 import strawberry
 from graphql.execution.incremental.incremental_executor import IncrementalExecutor
@@ -16,6 +18,7 @@ import fraiseql_strawberry as fraiseql
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
 from fraiseql_strawberry.graphql.compiler import SchemaIndex
+from fraiseql_strawberry.graphql.json_text import QUICK, JSONText, encode
 from tests.isolation.wide.database import Wide, open_wide
 from tests.isolation.wide.rows import CLEAN, DIRTY, make_rows
 
@@ -48,7 +51,7 @@ class Person:
 @fraiseql.type(sql_source="v_thing")
 class Thing:
     number: int
-    a_text: str | None
+    a_json: strawberry.scalars.JSON | None
     a_double: float
     owner: Person | None = fraiseql.relation()
 
@@ -365,3 +368,42 @@ async def test_what_is_not_finished_is_no_reason_to_read_twice(run: Client) -> N
     assert {error.path[-1] for error in answer.errors} == {"aDouble"}
     assert run.finished("k")
     assert len(run.statements) == 1
+
+
+NUMBERS = '[-0, 1.10, 1e400, 123456789012345678901234567890, {"n": -0.0}, "NaN"]'
+
+
+async def test_json_of_the_applications_keeps_its_numbers(
+    run: Client, wide: Wide, admin_url: str
+) -> None:
+    url = urlsplit(admin_url)._replace(path=urlsplit(wide.url).path).geturl()
+    admin = await asyncpg.connect(url)
+    update = "UPDATE tb_thing SET a_json = $1::text::json, a_double = '-0' WHERE tenant_id = $2"
+    await admin.execute(update, NUMBERS, UUID(TENANT))
+    await admin.close()
+    for text in (
+        "{ hello things(limit: 1) { aJson aDouble } }",
+        "{ things { twice aJson aDouble } }",
+    ):
+        (thing, *_) = (await run(text))["things"]
+        assert thing["aJson"][2:4] == [10**400, 123456789012345678901234567890]
+        assert [str(n) for n in (*thing["aJson"][:2], thing["aDouble"])] == ["-0.0", "1.1", "-0.0"]
+        assert str(thing["aJson"][4]["n"]) == "-0.0"
+    async with run._tenancy.as_tenant(TENANT) as scope:
+        scope.json_text = True
+        answer = await schema.execute("{ hello things(limit: 1) { aJson aDouble } }")
+    if QUICK:  # orjson writes it as it is
+        assert encode(answer.data).decode() == (
+            f'{{"hello":"hello","things":[{{"aJson":{NUMBERS},"aDouble":-0}}]}}'
+        )
+
+
+async def test_text_is_for_one_operation_alone(run: Client) -> None:
+    async with run._tenancy.as_tenant(TENANT) as scope:
+        scope.json_text = True
+        for kind in (JSONText, list):
+            answer = await schema.execute("{ hello people { k: name } }")
+            assert type(answer.data["people"]) is kind
+        scope.json_text = True
+        answer = await schema.execute(f'{{ hello person(id: "{TENANT}") {{ name }} }}')
+        assert answer.data["person"] is None

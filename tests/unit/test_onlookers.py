@@ -1,4 +1,4 @@
-"""Who could look at an operation's document."""
+"""Who could look at an operation's document, and who at its result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from graphql.execution.incremental.incremental_executor import IncrementalExecut
 from strawberry.extensions import MaskErrors, QueryDepthLimiter, SchemaExtension
 
 import fraiseql_strawberry as fraiseql
-from fraiseql_strawberry.graphql.onlookers import document_is_seen, info_is_seen
+from fraiseql_strawberry.graphql.onlookers import (
+    document_is_seen,
+    info_is_seen,
+    result_is_seen,
+    unsafe_extension,
+)
 from tests.unit.compiler_blog import INDEX
 from tests.unit.echo_schema import make_schema, upper
 
@@ -49,6 +54,51 @@ def test_a_document_is_seen_by_what_stands_around_every_operation(
     extensions: Any, options: Any, seen: bool
 ) -> None:
     assert document_is_seen(make_schema(*extensions, **options)) is seen
+
+
+@strawberry.type
+class Small:
+    answer: str = ""
+
+
+class Own(strawberry.Schema):
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        return await super().execute(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "options", "seen"),
+    [
+        ((), {}, False),
+        ((Blind,), {}, False),
+        ((MaskErrors,), {}, True),
+        ((Looking,), {}, True),
+        ((Heir,), {}, True),
+        ((lambda: QueryDepthLimiter(max_depth=3),), {}, True),
+        ((), {"execution_context_class": IncrementalExecutor}, True),
+    ],
+)
+def test_a_result_is_seen_by_whoever_does_not_say_otherwise(
+    extensions: Any, options: Any, seen: bool
+) -> None:
+    assert result_is_seen(make_schema(*extensions, **options)) is seen
+
+
+def test_a_result_is_seen_by_a_schema_that_executes_in_its_own_way() -> None:
+    assert result_is_seen(Own(query=Small))
+    assert not result_is_seen(strawberry.Schema(query=Small))
+
+
+@pytest.mark.parametrize(
+    ("extensions", "name"),
+    [
+        ((Blind,), None),
+        ((Blind, Heir), "Heir"),
+        ((lambda: QueryDepthLimiter(max_depth=3),), "<lambda>"),
+    ],
+)
+def test_an_extension_is_safe_only_by_its_own_word(extensions: Any, name: str | None) -> None:
+    assert unsafe_extension(make_schema(*extensions)) == name
 
 
 @fraiseql.query

@@ -40,6 +40,15 @@ def test_texts_that_differ_in_literals_are_one_document() -> None:
     assert len(readings) == 1
 
 
+def test_a_text_that_is_known_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = make_readings()
+    first = readings.read(CHILD % 1, RULES)
+    monkeypatch.setattr("fraiseql_strawberry.graphql.readings.normalise", None)
+    assert readings.read(CHILD % 1, RULES) is first
+    with pytest.raises(TypeError):
+        readings.read(CHILD % 2, RULES)
+
+
 def test_a_document_of_its_own_has_no_variables() -> None:
     readings = make_readings()
     for text in ("{ answer }", "query ($n: Int) { child(n: $n) { answer } }"):
@@ -138,7 +147,7 @@ def test_memory_is_bounded_whatever_is_asked() -> None:
         readings.read(f"{{ a{n}: answer }}", RULES)
         readings.read(f"{{ a{n}: child(n: $x) {{ answer }} }}", RULES)
     caches = [*vars(readings).values(), *vars(documents).values()]
-    assert [len(cache) for cache in caches if isinstance(cache, Recent)] == [10, 10, 10]
+    assert [len(cache) for cache in caches if isinstance(cache, Recent)] == [10] * 4
 
 
 def test_the_limits_hold_for_the_first_text_and_so_for_all() -> None:

@@ -381,14 +381,13 @@ async def test_json_of_the_applications_keeps_its_numbers(
     update = "UPDATE tb_thing SET a_json = $1::text::json, a_double = '-0' WHERE tenant_id = $2"
     await admin.execute(update, NUMBERS, UUID(TENANT))
     await admin.close()
-    for text in (
-        "{ hello things(limit: 1) { aJson aDouble } }",
-        "{ things { twice aJson aDouble } }",
-    ):
-        (thing, *_) = (await run(text))["things"]
-        assert thing["aJson"][2:4] == [10**400, 123456789012345678901234567890]
-        assert [str(n) for n in (*thing["aJson"][:2], thing["aDouble"])] == ["-0.0", "1.1", "-0.0"]
-        assert str(thing["aJson"][4]["n"]) == "-0.0"
+    for also in ("", "twice"):  # finished, and as objects
+        # One field at a time: each alone has to be read with care.
+        found = (await run(f"{{ hello things {{ aJson {also} }} }}"))["things"][0]["aJson"]
+        assert found[2:4] == [10**400, 123456789012345678901234567890]
+        assert [str(n) for n in (found[0], found[1], found[4]["n"])] == ["-0.0", "1.1", "-0.0"]
+        found = (await run(f"{{ hello things {{ aDouble {also} }} }}"))["things"][0]["aDouble"]
+        assert str(found) == "-0.0"
     async with run._tenancy.as_tenant(TENANT) as scope:
         scope.json_text = True
         answer = await schema.execute("{ hello things(limit: 1) { aJson aDouble } }")

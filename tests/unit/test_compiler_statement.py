@@ -19,13 +19,18 @@ def fill(slots: Slots) -> None:
     slots.add(Computed.__new__(Computed), int, "c")
 
 
+def attempt(slots: Slots) -> None:
+    with slots.undone_by(SteppedAside):
+        fill(slots)
+        raise SteppedAside("code of the application's")
+
+
 def test_an_attempt_that_steps_aside_gives_its_slots_back() -> None:
     slots = Slots()
     fill(slots)
     assert taken(slots) == (3, 1, 1)
-    with pytest.raises(SteppedAside), slots.undone_by(SteppedAside):
-        fill(slots)
-        raise SteppedAside("code of the application's")
+    with pytest.raises(SteppedAside):
+        attempt(slots)
     assert taken(slots) == (3, 1, 1)
     assert slots.given[0][:2] == (1, "n")
 

@@ -94,6 +94,7 @@ class Socket:
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
+        self.transport = connection.transport
 
     async def send(self, **message: Any) -> None:
         await self._connection.send(json.dumps(message))
@@ -173,6 +174,21 @@ async def test_within_the_process_it_is_at_once(url: str, token: Token, tenancy:
         before = time.perf_counter()
         assert await acme.closed(1) == (4403, "Tenant not available")
         assert time.perf_counter() - before < 0.2
+
+
+async def test_operations_end_although_the_client_does_not_answer_the_close(
+    url: str, token: Token, tenancy: Tenancy
+) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        await acme.ask("subscription { ticks }")
+        acme.transport.pause_reading()
+        assert tenancy.registry is not None
+        tenancy.registry.set_status(str(ACME), TenantStatus.SUSPENDED)
+        await asyncio.sleep(0.2)
+        assert SENT == ["began", "ended"]
+        acme.transport.resume_reading()
+        assert await acme.closed(1) == (4403, "Tenant not available")
 
 
 @pytest.mark.parametrize("subscribed", [True, False], ids=["subscribed", "idle"])

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .config import Config
+from .config.secret import SecretUrl
 from .errors import ConfigError
 from .sql.setting import set_calls
 
@@ -39,6 +40,7 @@ def connection_settings(config: Config) -> dict[str, str]:
 def create_engine(
     config: Config,
     *,
+    url: SecretUrl | None = None,
     settings: Mapping[str, str] | None = None,
     statements: int | None = None,
     poolclass: type[Pool] | None = None,
@@ -47,6 +49,7 @@ def create_engine(
 
     Args:
         config: The validated configuration.
+        url: Where it connects to, if not to `[database] url`.
         settings: Further settings of each connection, where no pooler refuses them.
         statements: How many prepared statements a connection keeps, for compiled reads and for
             sessions each; the drivers' own numbers by default.
@@ -73,7 +76,7 @@ def create_engine(
         server_settings |= settings
     connect_args["server_settings"] = server_settings
     engine = create_async_engine(
-        asyncpg_url(config.require_database_url().reveal()),
+        asyncpg_url((url or config.require_database_url()).reveal()),
         pool_size=database.pool_size,
         max_overflow=database.max_overflow,
         pool_timeout=database.pool_timeout,

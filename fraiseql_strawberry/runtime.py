@@ -25,6 +25,7 @@ from .events import (
 )
 from .isolation import CompiledQuery, Isolation
 from .registry import LiveRegistry, Registry
+from .replicas import Replicas
 from .resolve import TenantRules, header_values, resolve_tenant
 from .scope import RequestScope, current_scope, enter_scope, find_scope
 from .session import Lease, end_session, open_session
@@ -83,6 +84,7 @@ class Runtime:
         self._isolation: Isolation | None = None
         self._registry: Registry | None = None
         self._live: LiveRegistry | None = None
+        self._replicas: Replicas | None = None
         # A database of its own has a pool of its own, which is the limit: one line to wait in.
         by_database = config.multitenancy.strategy == "database"
         self.turns = TenantTurns(
@@ -113,6 +115,7 @@ class Runtime:
                 self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
             self._isolation, self._live = parts.isolation, parts.registry
             self._registry = None if self._live is None else self._live.registry
+            self._replicas = parts.replicas
             try:
                 for prepare in self._prepare:
                     await prepare()
@@ -146,9 +149,12 @@ class Runtime:
         """Close every connection."""
         isolation, self._isolation = self._isolation, None
         live, self._live = self._live, None
+        replicas, self._replicas = self._replicas, None
         admin, self.admin_db = self.admin_db, None
         if live is not None:
             await live.stop()
+        if replicas is not None:
+            await replicas.stop()
         if isolation is not None:
             await isolation.stop()
         if admin is not None:
@@ -304,12 +310,19 @@ class Runtime:
 
     async def _read(self, tenant_id: str, query: CompiledQuery) -> str | None:
         if not self.observers:
-            return await self.isolation.read(tenant_id, query)
+            return await self._ask(tenant_id, query)
         started = time.perf_counter()
-        text = await self.isolation.read(tenant_id, query)
+        text = await self._ask(tenant_id, query)
         seconds = time.perf_counter() - started
         notify(self.observers, StatementRun(tenant_id, query.sql(None), seconds))
         return text
+
+    async def _ask(self, tenant_id: str, query: CompiledQuery) -> str | None:
+        if self._replicas is not None:
+            answer = await self._replicas.read(tenant_id, query)
+            if answer is not None:
+                return answer.text
+        return await self.isolation.read(tenant_id, query)
 
     @asynccontextmanager
     async def as_tenant(self, tenant_id: str) -> AsyncGenerator[RequestScope]:

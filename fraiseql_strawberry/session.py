@@ -25,6 +25,7 @@ from sqlalchemy.util.concurrency import await_, in_greenlet
 from .bridge import BridgedTransaction, run_bridged
 from .errors import NestedAcquisition, TenantSwitchRefused
 from .isolation import Isolation
+from .replicas import mark
 from .scope import RequestScope, find_scope
 from .turns import TenantTurns
 
@@ -181,6 +182,7 @@ def _bind_tenant(session: Session, transaction: SessionTransaction, connection: 
     if isinstance(session, TenantBound) and not transaction.nested:
         try:
             session._isolation.bind(connection, session._tenant_id)  # pyright: ignore[reportPrivateUsage]
+            mark(connection, session._tenant_id)  # pyright: ignore[reportPrivateUsage]
         except BaseException:
             # SQLAlchemy keeps the connection in the transaction: whoever caught this error
             # would go on without a tenant, and see nothing where there is something.

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .config import Config
+from .config.secret import SecretUrl
 from .engine import connection_settings, create_engine
 from .errors import SetupError
 from .isolation import (
@@ -19,6 +20,7 @@ from .isolation import (
     engine_by_schema,
 )
 from .registry import LiveRegistry
+from .replicas import RecentWrites, Replica, Replicas
 from .resolve import TenantRules
 
 __all__ = ["Parts", "open_parts", "refuse_unsafe"]
@@ -31,6 +33,7 @@ class Parts(NamedTuple):
 
     isolation: Isolation
     registry: LiveRegistry | None
+    replicas: Replicas | None
 
 
 async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
@@ -50,21 +53,49 @@ async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
                 '[multitenancy] strategy = "database": each tenant has its own engine, which no '
                 "other can stand in for. Leave `engine` out"
             )
+        if config.database.replica_urls:
+            raise SetupError(
+                '[database] replica_urls: with strategy = "database" each tenant has a server of '
+                "its own, which none of them is a replica of. Leave replica_urls out"
+            )
         return await _by_database(config)
     owned = engine is None
-    if engine is None:
-        by_schema = config.multitenancy.strategy == "schema"
-        engine = engine_by_schema(config) if by_schema else create_engine(config)
+    engine = engine or _engine(config)
     isolation = _shared_isolation(config, engine, owned=owned)
+    replicas = _replicas(config, engine)
     try:
         await isolation.start()
-        return Parts(isolation, await _registry(config, engine))
+        if replicas is not None:
+            await replicas.start()
+        return Parts(isolation, await _registry(config, engine), replicas)
     except BaseException:
+        if replicas is not None:
+            await replicas.stop()
         await isolation.stop()
         raise
 
 
-def _shared_isolation(config: Config, engine: AsyncEngine, *, owned: bool) -> Isolation:
+def _engine(config: Config, url: SecretUrl | None = None) -> AsyncEngine:
+    by_schema = config.multitenancy.strategy == "schema"
+    return engine_by_schema(config, url=url) if by_schema else create_engine(config, url=url)
+
+
+def _replicas(config: Config, engine: AsyncEngine) -> Replicas | None:
+    database = config.database
+    if not database.replica_urls:
+        return None
+    writes = RecentWrites(database.read_your_writes_seconds)
+    replicas = [
+        Replica(_shared_isolation(config, _engine(config, url), owned=True), url.redacted)
+        for url in database.replica_urls
+    ]
+    patience = database.statement_timeout_ms / 1000 + 1
+    return Replicas(replicas, engine, writes, patience=patience)
+
+
+def _shared_isolation(
+    config: Config, engine: AsyncEngine, *, owned: bool
+) -> RowIsolation | SchemaIsolation:
     multitenancy, timeout = config.multitenancy, config.database.pool_timeout
     pooler = config.database.pooler
     carried = connection_settings(config) if pooler == "transaction" else None
@@ -99,7 +130,7 @@ async def _by_database(config: Config) -> Parts:
     except BaseException:
         await live.stop()
         raise
-    return Parts(isolation, live)
+    return Parts(isolation, live, None)
 
 
 async def _registry(config: Config, engine: AsyncEngine) -> LiveRegistry | None:

@@ -93,6 +93,7 @@ class Database:
     lock_timeout: Annotated[str | None, duration] = None
     idle_in_transaction_timeout: Annotated[str | None, duration] = None
     replica_urls: Annotated[tuple[SecretUrl, ...], many(database_url)] = ()
+    read_your_writes: Annotated[str, duration] = "5s"
 
     @property
     def turns_of_a_tenant(self) -> int:
@@ -103,6 +104,11 @@ class Database:
     def statement_timeout_ms(self) -> int:
         """`statement_timeout` in milliseconds, PostgreSQL's own unit."""
         return duration_ms(self.statement_timeout)
+
+    @property
+    def read_your_writes_seconds(self) -> float:
+        """`read_your_writes` in seconds."""
+        return duration_ms(self.read_your_writes) / 1000
 
     @property
     def lock_timeout_ms(self) -> int | None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..config import Config, Pooler
+from ..config.secret import SecretUrl
 from ..engine import create_engine
 from ..errors import TenantUnavailable
 from ..sql.catalog import quoted
@@ -58,17 +59,21 @@ _SCHEMA = "fraiseql_schema"
 _STATEMENTS = 1_000
 
 
-def engine_by_schema(config: Config) -> AsyncEngine:
+def engine_by_schema(config: Config, *, url: SecretUrl | None = None) -> AsyncEngine:
     """The engine for a schema per tenant: its connections know some tenants' schemas each.
 
     Args:
         config: The validated configuration.
+        url: Where it connects to, if not to `[database] url`.
     """
     if config.database.pooler == "transaction":
-        return create_engine(config)  # a connection knows nothing there: its back-end changes
+        return create_engine(
+            config, url=url
+        )  # a connection knows nothing there: its back-end changes
     path = ", ".join(map(quoted, ("pg_catalog", *config.multitenancy.shared_schemas, "pg_temp")))
     return create_engine(
         config,
+        url=url,
         # Outside of a tenant's transaction no name leads to a tenant, nor to `public`.
         settings={"search_path": path, "plan_cache_mode": "force_generic_plan"},
         statements=_STATEMENTS,

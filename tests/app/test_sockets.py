@@ -57,6 +57,15 @@ class Subscription:
             SENT.append("ended")
 
     @strawberry.subscription
+    async def quiet(self) -> AsyncIterator[int]:
+        SENT.append("began")
+        try:
+            yield 0
+            await asyncio.sleep(3600)
+        finally:
+            SENT.append("ended")
+
+    @strawberry.subscription
     async def broken(self) -> AsyncIterator[int]:
         yield 1
         raise LookupError("postgresql://app:s3cret@db/blog")
@@ -179,9 +188,10 @@ async def test_within_the_process_it_is_at_once(url: str, token: Token, tenancy:
 async def test_operations_end_although_the_client_does_not_answer_the_close(
     url: str, token: Token, tenancy: Tenancy
 ) -> None:
+    """One that sends nothing would not notice by itself that nobody listens any more."""
     async with socket(url, token(ACME)) as acme:
         await acme.init()
-        await acme.ask("subscription { ticks }")
+        await acme.ask("subscription { quiet }")
         acme.transport.pause_reading()
         assert tenancy.registry is not None
         tenancy.registry.set_status(str(ACME), TenantStatus.SUSPENDED)

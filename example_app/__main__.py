@@ -57,7 +57,7 @@ def main() -> int:
 def read_options() -> argparse.Namespace:
     """What the command line says."""
     parser = argparse.ArgumentParser("python -m example_app", description=__doc__)
-    parser.add_argument("--strategy", choices=["row", "schema"], default="row")
+    parser.add_argument("--strategy", choices=["row", "schema", "database"], default="row")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8080, help="0 takes any free one")
     parser.add_argument("--data-dir", type=Path, default=Path(".demo-data"))
@@ -68,6 +68,7 @@ def serve(options: argparse.Namespace, urls: database.Urls) -> None:
     """Serve until a signal."""
     os.environ.setdefault("JWT_SECRET", secrets.token_urlsafe(48))
     os.environ["DATABASE_URL"] = urls.app_url
+    os.environ["REGISTRY_DATABASE_URL"] = urls.app_url  # where tenants have databases
     os.environ["ADMIN_DATABASE_URL"] = urls.admin_url
     app = create_app(strategy=options.strategy)
     config = uvicorn.Config(app, host=options.host, port=options.port, log_level="warning")

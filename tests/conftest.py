@@ -110,7 +110,7 @@ def pgbouncer(admin_url: str, request: pytest.FixtureRequest) -> Iterator[MakePg
         one.stop()
 
 
-STRATEGIES: tuple[Strategy, ...] = ("row", "schema")
+STRATEGIES: tuple[Strategy, ...] = ("row", "schema", "database")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -106,6 +106,13 @@ class Witness:
             table, key = "fraiseql.tenant_databases", "tenant_id"
         connection = await self.connection()
         await connection.execute(f"UPDATE {table} SET status = $1 WHERE {key} = $2", status, tenant)
+
+    async def register(self, databases: Mapping[UUID, str]) -> None:
+        """Write down where tenants' own databases are."""
+        await (await self.connection()).executemany(
+            "UPDATE fraiseql.tenant_databases SET database_url = $2 WHERE tenant_id = $1",
+            list(databases.items()),
+        )
 
     async def activity(self, *columns: str) -> list[tuple[Any, ...]]:
         """Each connection of the service, with what PostgreSQL says of it."""

@@ -374,10 +374,10 @@ async def test_a_client_that_goes_away_keeps_no_connection(
     tenancy.install(app)
     app.include_router(api)
     async with serve(app) as client:
-        pool: Any = tenancy.isolation.engine_for(str(ACME)).pool
         leaving = asyncio.create_task(client.get("/forever", token()))
-        while pool.checkedout() < 1:
-            await asyncio.sleep(0.01)
+        async with tenancy.isolation.engine(str(ACME)) as engine:
+            while engine.pool.checkedout() < 1:
+                await asyncio.sleep(0.01)
         leaving.cancel()
         answer = await client.get("/titles", token())
         assert sorted(answer.json()) == own_titles(ACME)

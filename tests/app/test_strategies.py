@@ -144,7 +144,7 @@ async def answers_of_row(data_dir: Path) -> list[dict[str, Any]]:
     return await answers_of("row", data_dir)
 
 
-@pytest.mark.parametrize("strategy", ["schema"])
+@pytest.mark.parametrize("strategy", ["schema", "database"])
 async def test_the_same_answers_as_from_rows(
     strategy: str, data_dir: Path, answers_of_row: list[dict[str, Any]]
 ) -> None:

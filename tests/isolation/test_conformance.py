@@ -99,12 +99,20 @@ SCHEMA = fraiseql.build_schema(
 
 
 @pytest.fixture(scope="module", params=["direct", "PgBouncer"])
-def reached(request: pytest.FixtureRequest, blog: Urls) -> tuple[Urls, dict[str, Any]]:
+async def reached(
+    request: pytest.FixtureRequest, blog: Urls, witness: Witness
+) -> AsyncIterator[tuple[Urls, dict[str, Any]]]:
     """Where the service finds its database, and what `[database]` says of that."""
     if request.param == "direct":
-        return blog, {}
+        yield blog, {}
+        return
     make: Callable[..., PgBouncer] = request.getfixturevalue("pgbouncer")
-    return make("transaction").urls(blog), {"pooler": "transaction"}
+    bouncer = make("transaction")
+    if blog.strategy == "database":
+        await witness.register({t: bouncer.url(blog.of(t).app_url) for t in TENANTS})
+    yield bouncer.urls(blog), {"pooler": "transaction"}
+    if blog.strategy == "database":
+        await witness.register({tenant: blog.of(tenant).app_url for tenant in TENANTS})
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["fast lane", "standard lane"])

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,6 +19,7 @@ from example_app.data import ACME, GLOBEX, blog_of
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
 from fraiseql_strawberry.errors import NestedAcquisition, TenantSwitchRefused
+from tests.witness import Witness
 
 pytestmark = pytest.mark.strategies()
 
@@ -185,8 +186,10 @@ async def test_a_nested_session_is_refused(tenancy: Tenancy) -> None:
 # --- Threads and the loop ---------------------------------------------------------------------------
 
 
-async def test_the_loop_is_never_blocked(tenancy: Tenancy, superuser: Any) -> None:
+async def test_the_loop_is_never_blocked(tenancy: Tenancy, witness: Witness) -> None:
     lock = "SELECT pg_advisory_xact_lock(1)"
+    superuser = await witness.of(ACME)
+    await superuser.execute("BEGIN")
     await superuser.execute(lock)
     waiting = asyncio.create_task(
         in_thread(tenancy, ACME, lambda session: session.execute(text(lock)).scalar())
@@ -200,7 +203,7 @@ async def test_the_loop_is_never_blocked(tenancy: Tenancy, superuser: Any) -> No
             await asyncio.sleep(0.005)
         assert await in_thread(tenancy, GLOBEX, titles) == own_titles(GLOBEX)
         assert not waiting.done()
-        await superuser.execute("ROLLBACK; BEGIN")
+        await superuser.execute("ROLLBACK")
         await waiting
 
 

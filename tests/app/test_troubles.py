@@ -23,7 +23,8 @@ from example_app.database import Urls
 from fraiseql_strawberry import Tenancy, TenantSession
 from fraiseql_strawberry.errors import BadUserInput, TenantBusy
 
-pytestmark = pytest.mark.strategies()
+# One server for all tenants; test_database_isolation.py takes one of two servers away.
+pytestmark = pytest.mark.strategies("row", "schema")
 
 Token = Callable[..., str]
 

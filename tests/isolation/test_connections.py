@@ -23,6 +23,9 @@ from tests.witness import Witness
 
 pytestmark = pytest.mark.strategies()
 
+# They share one pool; tests/isolation/test_database_isolation.py is about pools of tenants' own.
+ONE_POOL = pytest.mark.strategies("row", "schema")
+
 ONE = text("SELECT 1")
 NAP = text("SELECT pg_sleep(0.01)")
 TITLES = text("SELECT title FROM v_post")
@@ -119,6 +122,7 @@ async def test_a_second_connection_up_the_awaiting_chain_is_refused(
     await assert_clean(tenancy)
 
 
+@ONE_POOL
 async def test_opening_a_session_checks_nothing_out(tenancy: Tenancy) -> None:
     busy = Busy(engine_of(tenancy))
     async with session_of(tenancy, ACME):
@@ -154,6 +158,7 @@ async def test_a_task_that_outlives_the_block_is_not_nested(tenancy: Tenancy) ->
 # --- Two connections per request --------------------------------------------------------------------
 
 
+@ONE_POOL
 @pytest.mark.parametrize("size", [2, 10])
 async def test_fifty_siblings_hold_two_connections_and_others_progress(
     blog: Urls, make_tenancy: MakeTenancy, assert_clean: AssertClean, size: int
@@ -189,6 +194,7 @@ async def test_fifty_siblings_hold_two_connections_and_others_progress(
 # --- What a connection says and keeps ---------------------------------------------------------------
 
 
+@ONE_POOL
 async def test_the_tenant_is_seen_in_pg_stat_activity_while_a_transaction_lasts(
     blog: Urls, make_tenancy: MakeTenancy, witness: Witness
 ) -> None:
@@ -334,6 +340,7 @@ async def test_a_cancellation_never_reaches_the_next_statement(
 # --- Troubles ---------------------------------------------------------------------------------------
 
 
+@ONE_POOL
 async def test_no_connection_within_the_budget(blog: Urls, make_tenancy: MakeTenancy) -> None:
     budget = {"pool_size": 1, "pool_timeout": 0.1}
     async with make_tenancy(blog, database=budget) as tenancy, session_of(tenancy, ACME) as held:

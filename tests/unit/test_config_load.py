@@ -63,6 +63,7 @@ listen_url = "${LISTEN_URL:-}"
 statement_timeout = "500ms"
 lock_timeout = "1s"
 idle_in_transaction_timeout = "2min"
+read_your_writes = "2s"
 replica_urls = [
   "${REPLICA_URL:-}",  # none yet
   "postgresql://replica/d",

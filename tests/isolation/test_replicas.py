@@ -29,7 +29,7 @@ from tests.relay import Relay
 from tests.replica import follow, on
 from tests.witness import Witness
 
-pytestmark = pytest.mark.strategies()
+pytestmark = pytest.mark.strategies("row", "schema")  # a tenant with a server has no replica
 
 MakeTenancy = Callable[..., Tenancy]
 

@@ -33,9 +33,10 @@ class Issuer:
             def do_GET(self) -> None:
                 issuer.fetched += 1
                 body = json.dumps({"keys": issuer.listed}).encode()
-                self.send_response(issuer.status)
-                if issuer.status == 302:
-                    self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+                moved = self.path == "/elsewhere"
+                self.send_response(200 if moved else issuer.status)
+                if issuer.status == 302 and not moved:
+                    self.send_header("Location", "/elsewhere")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

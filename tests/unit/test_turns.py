@@ -68,6 +68,18 @@ async def test_a_cancelled_wait_loses_no_turn() -> None:
     assert not turns.take("a")
 
 
+async def test_a_wait_that_is_cancelled_as_its_turn_comes_passes_it_on() -> None:
+    turns = TenantTurns(1, timeout=5)
+    assert turns.take("a")
+    waiting = asyncio.create_task(turns.wait("a"))
+    await asyncio.sleep(0)
+    turns.give_back("a")
+    waiting.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiting
+    assert turns.take("a")
+
+
 async def test_nothing_is_kept_of_a_tenant_that_is_done() -> None:
     turns = TenantTurns(1, timeout=5)
     for number in range(1000):

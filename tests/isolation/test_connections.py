@@ -383,5 +383,6 @@ async def test_cut_connections_are_replaced(
                 await work(tenancy)
             except ServiceUnavailable:
                 failures += 1
-        assert failures == (work is in_a_session)  # reads are tried again, once; writes never
+        # Reads are tried again, once; writes never. None fails where the pool saw the cut first.
+        assert failures <= (work is in_a_session)
     await assert_clean(tenancy)

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from threading import get_ident
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
+from sqlalchemy import Connection, Transaction
 from sqlalchemy.orm import SessionTransaction
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-__all__ = ["BridgedTransaction", "run_bridged"]
+__all__ = ["BridgedTransaction", "bridge_connection", "bridged_method", "run_bridged"]
 
 T = TypeVar("T")
 
@@ -35,6 +37,74 @@ def run_bridged(function: Callable[[], T], loop: asyncio.AbstractEventLoop) -> T
     return asyncio.run_coroutine_threadsafe(greenlet_spawn(function), loop).result()
 
 
+def bridged_method(owner: type[Any], name: str) -> Callable[..., Any]:
+    """A method that runs its like of the next class on the loop, when it is called elsewhere.
+
+    Its instances have `_loop`, the loop, and `_thread`, that loop's thread.
+
+    Args:
+        owner: The class that it becomes a method of.
+        name: Its name.
+    """
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = partial(getattr(cast(Any, super(owner, self)), name), *args, **kwargs)
+        if get_ident() == self._thread:
+            return call()  # in a greenlet, or SQLAlchemy says that it is not
+        result = run_bridged(call, self._loop)
+        if isinstance(result, (SessionTransaction, Transaction)):
+            return BridgedTransaction(result, self._loop)
+        if isinstance(result, Connection):
+            return bridge_connection(result, self._loop, self._thread)
+        return result
+
+    method.__name__ = name
+    return method
+
+
+_METHODS = (
+    "execute",
+    "scalar",
+    "scalars",
+    "exec_driver_sql",
+    "begin",
+    "begin_nested",
+    "commit",
+    "rollback",
+    "close",
+    "invalidate",
+    "get_isolation_level",
+)
+
+
+@cache
+def _bridged_class(kind: type[Connection]) -> type[Connection]:
+    # No slots: the layout stays the same, so that an object's class can be changed.
+    bridged = type(f"Bridged{kind.__name__}", (kind,), {"__slots__": ()})
+    for name in _METHODS:
+        setattr(bridged, name, bridged_method(bridged, name))
+    return bridged
+
+
+def bridge_connection(
+    connection: Connection, loop: asyncio.AbstractEventLoop, thread: int
+) -> Connection:
+    """Let a worker thread use a session's connection: pandas, `inspect`, a Core statement.
+
+    It stays the session's own object, since the two share the transaction: only its class is
+    changed, to one that goes over the bridge when it is called in another thread than the loop's.
+
+    Args:
+        connection: What `Session.connection()` gave.
+        loop: The loop that owns it.
+        thread: That loop's thread.
+    """
+    if "_loop" not in vars(connection):
+        vars(connection).update(_loop=loop, _thread=thread)
+        connection.__class__ = _bridged_class(type(connection))
+    return connection
+
+
 class BridgedTransaction:
     """What `begin()` and `begin_nested()` give in a worker thread: `with session.begin_nested():`.
 
@@ -43,7 +113,9 @@ class BridgedTransaction:
         loop: The loop that owns the connection.
     """
 
-    def __init__(self, transaction: SessionTransaction, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, transaction: SessionTransaction | Transaction, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._transaction = transaction
         self._loop = loop
 

@@ -9,10 +9,10 @@ held further up the awaiting chain, where two requests on a pool of two would de
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from functools import cache, partial
+from functools import cache
 from threading import get_ident
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util.concurrency import await_, in_greenlet
 
-from .bridge import BridgedTransaction, run_bridged
+from .bridge import bridged_method
 from .errors import NestedAcquisition, TenantSwitchRefused
 from .isolation import Isolation
 from .replicas import mark
@@ -135,21 +135,6 @@ class TenantBound(Session):
         return super().get_bind(*args, **kwargs)
 
 
-def _bridged(name: str) -> Callable[..., Any]:
-    def method(self: TenantBound, *args: Any, **kwargs: Any) -> Any:
-        call = partial(getattr(super(TenantBound, self), name), *args, **kwargs)
-        if get_ident() == self._thread:  # pyright: ignore[reportPrivateUsage]
-            return call()  # the loop's thread: in a greenlet, or SQLAlchemy says that it is not
-        loop = self._loop  # pyright: ignore[reportPrivateUsage]
-        result = run_bridged(call, loop)
-        return BridgedTransaction(result, loop) if name in _BEGIN else result
-
-    method.__name__ = name
-    return method
-
-
-_BEGIN = ("begin", "begin_nested")
-
 # A SyncTenantSession is used in a worker thread, where nothing can be awaited: what talks to
 # the database goes over the bridge. Lazy loads and refreshes end in execute() as well.
 for _name in [
@@ -165,7 +150,8 @@ for _name in [
     "merge",
     "delete",
     "connection",
-    *_BEGIN,
+    "begin",
+    "begin_nested",
     "bulk_save_objects",
     "bulk_insert_mappings",
     "bulk_update_mappings",
@@ -173,7 +159,7 @@ for _name in [
     "reset",
     "invalidate",
 ]:
-    setattr(TenantBound, _name, _bridged(_name))
+    setattr(TenantBound, _name, bridged_method(TenantBound, _name))
 
 
 @event.listens_for(TenantBound, "after_begin", propagate=True)

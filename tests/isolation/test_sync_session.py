@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from anyio.to_thread import run_sync
-from sqlalchemy import ForeignKeyConstraint, select, text
+from sqlalchemy import Connection, ForeignKeyConstraint, inspect, select, text
 from sqlalchemy.exc import DBAPIError, MissingGreenlet
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
@@ -144,6 +144,39 @@ async def test_mapped_objects(tenancy: Tenancy, tenant: UUID) -> None:
         assert session.query(Post).count() == len(own_titles(tenant))
 
     await in_thread(tenancy, tenant, body)
+
+
+@BOTH
+async def test_the_connection_of_a_session(tenancy: Tenancy, tenant: UUID) -> None:
+    titles_of = select(Post.title)
+    update = text("UPDATE tb_post SET title = title || '!'")
+
+    def body(session: Session) -> None:
+        connection = session.connection()
+        assert isinstance(connection, Connection)
+        assert set(connection.scalars(titles_of)) == own_titles(tenant)
+        assert {row.title for row in connection.execute(titles_of)} == own_titles(tenant)
+        assert connection.scalar(text("SELECT count(*) FROM v_post")) == len(own_titles(tenant))
+        assert connection.exec_driver_sql("SELECT $1::int", (7,)).scalar() == 7
+        assert "title" in [c["name"] for c in inspect(connection).get_columns("tb_post")]
+        with connection.begin_nested() as savepoint:
+            connection.execute(update)
+            assert titles(session) != own_titles(tenant)  # one transaction, seen from both
+            savepoint.rollback()
+        with pytest.raises(DBAPIError), connection.begin_nested():
+            connection.execute(text("SELECT 1 / 0"))
+        assert titles(session) == own_titles(tenant)
+        assert session.connection() is connection
+        session.commit()
+        assert set(session.connection().scalars(titles_of)) == own_titles(tenant)
+
+    await in_thread(tenancy, tenant, body)
+    async with tenancy.as_tenant(str(tenant)), tenancy.session() as session:
+        # What the loop was given first, as a route's session is, works in a thread and on the loop.
+        on_the_loop = await session.connection()
+        await run_sync(body, session.sync_session)
+        on_the_loop = await session.connection()
+        assert set(await on_the_loop.scalars(titles_of)) == own_titles(tenant)
 
 
 @pytest.mark.parametrize("failing", [False, True])

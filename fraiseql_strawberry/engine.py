@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import URL, Pool, event, make_url
+from sqlalchemy import URL, Engine, Pool, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .config import Config
 from .config.secret import SecretUrl
 from .errors import ConfigError
+from .leftovers import ClearedConnection, behind_pooler
 from .sql.setting import set_calls
 
-__all__ = ["asyncpg_url", "connection_settings", "create_engine"]
+__all__ = ["asyncpg_url", "connection_settings", "create_engine", "set_on_connections"]
 
 
 def connection_settings(config: Config) -> dict[str, str]:
@@ -61,7 +63,14 @@ def create_engine(
     database = config.database
     settings = {**connection_settings(config), **(settings or {})}
     server_settings = {"application_name": "fraiseql"}  # the one that every pooler takes
-    connect_args: dict[str, Any] = {"timeout": float(database.pool_timeout)}
+    kind = ClearedConnection
+    if database.pooler != "none":
+        kept = settings if database.pooler == "session" else {}
+        kind = behind_pooler(kind, config.multitenancy.setting, kept)
+    connect_args: dict[str, Any] = {
+        "timeout": float(database.pool_timeout),
+        "connection_class": kind,
+    }
     if database.pooler == "transaction":
         # Statements prepared on one back-end are unknown to the next one (SECURITY.md, poolers).
         connect_args |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
@@ -88,10 +97,32 @@ def create_engine(
     )
     if database.pooler == "session":
         _set_on_connect(engine, settings)
+    else:
+        _start_up[engine.sync_engine] = server_settings
     return engine
 
 
-def _set_on_connect(engine: AsyncEngine, settings: dict[str, str]) -> None:
+_start_up: WeakKeyDictionary[Engine, dict[str, str]] = WeakKeyDictionary()
+
+
+def set_on_connections(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
+    """Give further settings to the connections that an engine of ours makes from now on.
+
+    As start-up parameters, which RESET ALL gives back (see `leftovers`), or by SET on a session
+    pooler's.
+
+    Args:
+        engine: What `create_engine` made, for no transaction pooler.
+        settings: Their values by name.
+    """
+    parameters = _start_up.get(engine.sync_engine)
+    if parameters is None:
+        _set_on_connect(engine, settings)
+    else:
+        parameters.update(settings)  # the very object that the driver is given
+
+
+def _set_on_connect(engine: AsyncEngine, settings: Mapping[str, str]) -> None:
     sql = f"SELECT {', '.join(set_calls(settings, local=False))}"
 
     @event.listens_for(engine.sync_engine, "connect")

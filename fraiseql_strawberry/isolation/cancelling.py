@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import asyncpg
+from ..leftovers import ClearedConnection
 
 __all__ = ["CancellingConnection"]
 
 _SECONDS = 2.0
 
 
-class CancellingConnection(asyncpg.Connection):
+class CancellingConnection(ClearedConnection):
     """Waits for its turn before it opens a socket to cancel its statement.
 
     `turns` is given to it where it is made.

@@ -14,6 +14,7 @@ from asyncpg import exceptions as postgres
 
 from ..config import Pooler
 from ..errors import PlacementRefused, ServiceUnavailable, TenancyError, TenantBusy
+from ..leftovers import behind_pooler
 from ..sql.setting import set_calls
 from ..trouble import is_cut
 from .cancelling import CancellingConnection
@@ -66,6 +67,10 @@ class Connector:
         self._url = url
         self._options = options
         self._membership = membership
+        self._kind = CancellingConnection
+        if options.pooler != "none":
+            kept = self._settings() if options.pooler == "session" else {}
+            self._kind = behind_pooler(CancellingConnection, options.setting, kept)
         self._seconds = url.connect_timeout or options.connect_timeout
 
     async def __call__(self, *_: Any, **__: Any) -> asyncpg.Connection:
@@ -120,7 +125,7 @@ class Connector:
             database=url.database,
             ssl=url.sslmode,
             server_settings=start,
-            connection_class=CancellingConnection,
+            connection_class=self._kind,
             **caching,
         )
         connection.turns = self._membership.budget.cancels

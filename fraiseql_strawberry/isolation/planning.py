@@ -10,10 +10,10 @@ before the setting.
 from __future__ import annotations
 
 from importlib import resources
-from typing import Any
 
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ..engine import set_on_connections
 
 __all__ = ["choose_plans"]
 
@@ -21,23 +21,17 @@ _BARE = resources.files("fraiseql_strawberry.isolation").joinpath("planning.sql"
 
 
 async def choose_plans(engine: AsyncEngine, connection: AsyncConnection) -> None:
-    """Set `plan_cache_mode` on each connection that the engine makes from now on.
+    """Give each connection that the engine makes from now on a `plan_cache_mode`.
 
     Sessions set it back to `auto` for their transactions.
 
     Args:
         engine: An engine of ours; an application's own is left as it is.
-        connection: One of its connections, to look at the policies with.
+        connection: One of its connections, to look at the policies with; closed afterwards, since
+            it was made without.
     """
     bare = (await connection.exec_driver_sql(_BARE)).scalar_one()
     mode = "force_custom_plan" if bare else "force_generic_plan"
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def set_mode(dbapi_connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        async def execute(driver: Any) -> None:
-            await driver.execute(f"SET plan_cache_mode = {mode}")
-
-        dbapi_connection.run_async(execute)
-
-    await connection.exec_driver_sql(f"SET plan_cache_mode = {mode}")
-    await connection.commit()
+    set_on_connections(engine, {"plan_cache_mode": mode})
+    await connection.invalidate()

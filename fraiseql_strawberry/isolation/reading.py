@@ -2,7 +2,9 @@
 
 Connections, limits and budget are SQLAlchemy's pool's. While other reads wait, a connection goes
 from one read to the next without going back to the pool, which costs more than the call itself;
-after `HANDOVERS` it does go back, so that sessions that wait for the pool get their turn.
+after `HANDOVERS` it does go back, so that sessions that wait for the pool get their turn. A read
+that waits for its tenant's turn (`turns`) wakes only after the one before has let its connection
+go, so a connection stays at hand until the loop has gone round once.
 """
 
 from __future__ import annotations
@@ -87,6 +89,7 @@ class Reads(ABC):
 
     async def close(self) -> None:
         """Wait until the connections of cancelled reads are closed."""
+        self.settle()
         if self._discarding:
             await asyncio.wait(self._discarding)
 
@@ -102,6 +105,9 @@ class Reads(ABC):
     def lost(self, held: Held) -> None:
         """Give back the place of a connection that is closed."""
 
+    def settle(self) -> None:
+        """Give the pool back what is at hand and in nobody's use; subclasses may have some."""
+
     async def _run(self, call: Callable[[Any], Awaitable[T]], schema: str) -> T:
         held = await self.acquire(schema)
         try:
@@ -114,6 +120,7 @@ class Reads(ABC):
 
     def _part_with(self, held: Held, error: BaseException) -> None:
         if is_cut(error) or held.driver.is_closed():
+            self.settle()
             # What cut this one has cut the others: the pool replaces them all, as it does for
             # an engine's own connections.
             held.driver.terminate()
@@ -144,9 +151,14 @@ class ReadConnections(Reads):
         super().__init__(engine, timeout=timeout)
         self._taken = 0
         self._waiting: deque[asyncio.Future[Held | None]] = deque()
+        self._at_hand: deque[Held] = deque()
 
     async def acquire(self, schema: str) -> Held:
         """Wait for a connection (see `Reads.acquire`)."""
+        if self._at_hand:
+            held = self._at_hand.popleft()
+            held.handovers += 1
+            return held
         if self._taken < self.limit:
             self._taken += 1
             return await self._check_out()
@@ -166,7 +178,22 @@ class ReadConnections(Reads):
 
     def release(self, held: Held) -> None:
         """Hand it to the next read, or give it back to the pool (see `Reads.release`)."""
-        self._pass_on(held)
+        if self._waiting or held.handovers >= HANDOVERS:
+            self._pass_on(held)
+            return
+        self._at_hand.append(held)
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._rested, held, held.handovers)
+
+    def settle(self) -> None:
+        """Give the pool back what is at hand (see `Reads.settle`)."""
+        while self._at_hand:
+            self._pass_on(self._at_hand.popleft())
+
+    def _rested(self, held: Held, handovers: int) -> None:
+        if held.handovers == handovers and held in self._at_hand:
+            self._at_hand.remove(held)
+            self._pass_on(held)
 
     def lost(self, held: Held) -> None:
         """The next read connects (see `Reads.lost`)."""

@@ -19,7 +19,7 @@ from .reading import HANDOVERS, Held, Reads, give_up
 __all__ = ["SlottedReads"]
 
 # Seconds. A connection that does not know a schema needs about one millisecond more for a read.
-_PATIENCE = 0.03
+_PATIENCE = 0.2
 # Of so many reads in a row from its own line, a connection serves the one that waits longest.
 _OWN_IN_A_ROW = 16
 

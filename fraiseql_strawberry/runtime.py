@@ -110,7 +110,9 @@ class Runtime:
             if self._isolation is not None:
                 return
             refuse_unsafe(self.config, self.rules, authenticated=self.verifier is not None)
-            parts = await open_parts(self.config, self._given_engine)
+            parts = await open_parts(
+                self.config, self._given_engine, crowded=self.turns.anyone_waits
+            )
             if self.config.database.admin_url is not None:
                 self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
             self._isolation, self._live = parts.isolation, parts.registry

@@ -33,6 +33,11 @@ class TenantTurns:
         self.limit = limit
         self._timeout = timeout
         self._lines: dict[str, _Line] = {}
+        self._waiting = 0
+
+    def anyone_waits(self) -> bool:
+        """Whether a turn that is given back is somebody's next."""
+        return self._waiting > 0
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -58,6 +63,7 @@ class TenantTurns:
         line = self._lines[tenant_id]
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         line.waiting.append(turn)
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._timeout):
                 await turn
@@ -73,6 +79,8 @@ class TenantTurns:
                     "[database] tenant_limit"
                 ) from error
             raise
+        finally:
+            self._waiting -= 1
 
     def give_back(self, tenant_id: str) -> None:
         """End a turn; whoever waits longest has it next."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -36,12 +37,15 @@ class Parts(NamedTuple):
     replicas: Replicas | None
 
 
-async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
+async def open_parts(
+    config: Config, engine: AsyncEngine | None, *, crowded: Callable[[], bool] = lambda: False
+) -> Parts:
     """Make and start what the configuration describes.
 
     Args:
         config: The configuration.
         engine: An engine that the application already has; else one is made.
+        crowded: Whether requests wait for their tenant's turn.
 
     Raises:
         SetupError: When something is unsafe or missing, with what mends it.
@@ -61,7 +65,7 @@ async def open_parts(config: Config, engine: AsyncEngine | None) -> Parts:
         return await _by_database(config)
     owned = engine is None
     engine = engine or _engine(config)
-    isolation = _shared_isolation(config, engine, owned=owned)
+    isolation = _shared_isolation(config, engine, owned=owned, crowded=crowded)
     replicas = _replicas(config, engine)
     try:
         await isolation.start()
@@ -94,7 +98,11 @@ def _replicas(config: Config, engine: AsyncEngine) -> Replicas | None:
 
 
 def _shared_isolation(
-    config: Config, engine: AsyncEngine, *, owned: bool
+    config: Config,
+    engine: AsyncEngine,
+    *,
+    owned: bool,
+    crowded: Callable[[], bool] = lambda: False,
 ) -> RowIsolation | SchemaIsolation:
     multitenancy, timeout = config.multitenancy, config.database.pool_timeout
     pooler = config.database.pooler
@@ -119,6 +127,7 @@ def _shared_isolation(
         owned=owned,
         pooler=pooler,
         carried=carried,
+        crowded=crowded,
     )
 
 

@@ -4,7 +4,7 @@ Connections, limits and budget are SQLAlchemy's pool's. While other reads wait, 
 from one read to the next without going back to the pool, which costs more than the call itself;
 after `HANDOVERS` it does go back, so that sessions that wait for the pool get their turn. A read
 that waits for its tenant's turn (`turns`) wakes only after the one before has let its connection
-go, so a connection stays at hand until the loop has gone round once.
+go; so where any do, it stays at hand until the loop has gone round once.
 """
 
 from __future__ import annotations
@@ -145,10 +145,23 @@ class Reads(ABC):
 
 
 class ReadConnections(Reads):
-    """Any connection serves any read, in the order in which they came."""
+    """Any connection serves any read, in the order in which they came.
 
-    def __init__(self, engine: AsyncEngine, *, timeout: float) -> None:
+    Args:
+        engine: As for `Reads`.
+        timeout: As for `Reads`.
+        crowded: Whether a read may be about to come when another one ends.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        timeout: float,
+        crowded: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(engine, timeout=timeout)
+        self._crowded = crowded
         self._taken = 0
         self._waiting: deque[asyncio.Future[Held | None]] = deque()
         self._at_hand: deque[Held] = deque()
@@ -178,7 +191,7 @@ class ReadConnections(Reads):
 
     def release(self, held: Held) -> None:
         """Hand it to the next read, or give it back to the pool (see `Reads.release`)."""
-        if self._waiting or held.handovers >= HANDOVERS:
+        if self._waiting or held.handovers >= HANDOVERS or not self._crowded():
             self._pass_on(held)
             return
         self._at_hand.append(held)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from asyncpg import exceptions as postgres
@@ -39,6 +39,7 @@ class RowIsolation(OneEngine):
         owned: Whether the engine is ours to tune and to close, or the application's own.
         pooler: The mode of the pooler in front of PostgreSQL.
         carried: Settings that each transaction brings, where such a pooler refuses them.
+        crowded: Whether requests wait for their tenant's turn (see `reading`).
     """
 
     name = "row"
@@ -52,8 +53,9 @@ class RowIsolation(OneEngine):
         owned: bool = True,
         pooler: Pooler = "none",
         carried: Mapping[str, str] | None = None,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
-        reads = ReadConnections(engine, timeout=timeout)
+        reads = ReadConnections(engine, timeout=timeout, crowded=crowded)
         super().__init__(engine, reads=reads, owned=owned, pooler=pooler, carried=carried)
         self._settings = " || ".join((f"set_config('{setting}', $1, true)", *self._carried))
         self._binding = Binding((setting, "application_name"), carried=carried)

@@ -10,7 +10,7 @@ import pytest
 from asyncpg.exceptions import DivisionByZeroError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from example_app.data import ACME, GLOBEX, blog_of
 from example_app.database import Urls
@@ -21,7 +21,7 @@ from tests.isolation.conftest import CLEAN, LEFTOVERS
 from tests.pgbouncer import PgBouncer
 from tests.witness import Witness
 
-pytestmark = pytest.mark.strategies()
+pytestmark = pytest.mark.strategies("row", "schema")
 
 MakeTenancy = Callable[..., Tenancy]
 
@@ -66,25 +66,23 @@ async def tenancy(blog: Urls, make_tenancy: MakeTenancy) -> AsyncIterator[Tenanc
         yield running
 
 
-def engine_of(tenancy: Tenancy) -> AsyncEngine:
-    return tenancy.isolation.engine_for(str(ACME))
-
-
-async def on_the_connection(engine: AsyncEngine, sql: str) -> list[dict[str, Any]]:
+async def on_the_connection(tenancy: Tenancy, sql: str) -> list[dict[str, Any]]:
     """Ask on the pool's one connection, past everything that would change what is there."""
-    fairy = await engine.raw_connection()
-    try:
-        return [dict(row) for row in await fairy.driver_connection.fetch(sql)]
-    finally:
-        fairy.close()
+    async with tenancy.isolation.engine(str(ACME)) as engine:
+        fairy = await engine.raw_connection()
+        try:
+            return [dict(row) for row in await fairy.driver_connection.fetch(sql)]
+        finally:
+            fairy.close()
 
 
 async def assert_nothing_left(tenancy: Tenancy) -> None:
-    engine = engine_of(tenancy)
-    [found] = await on_the_connection(engine, LEFTOVERS)
-    assert not found.pop("tenant")
-    assert found == CLEAN
-    assert await on_the_connection(engine, SETTINGS) == []
+    [found] = await on_the_connection(tenancy, LEFTOVERS)
+    # A connection to a tenant's own database is that tenant's for as long as it lives.
+    by_database = tenancy.isolation.name == "database"
+    assert (found.pop("tenant") or "") == (str(ACME) if by_database else "")
+    assert found == {**CLEAN, "name": by_database}
+    assert await on_the_connection(tenancy, SETTINGS) == []
     async with tenancy.as_tenant(str(GLOBEX)), tenancy.session() as session:
         titles = set((await session.scalars(TITLES)).all())
         assert titles == {post.title for post in blog_of(GLOBEX).posts}
@@ -143,8 +141,16 @@ async def test_it_is_gone(
 ) -> None:
     pid = await use(tenancy, LEAVINGS[leaving], end)
     await assert_nothing_left(tenancy)
-    [again] = await on_the_connection(engine_of(tenancy), "SELECT pg_backend_pid() AS pid")
+    [again] = await on_the_connection(tenancy, "SELECT pg_backend_pid() AS pid")
     assert again["pid"] == pid  # the connection was cleared, not thrown away
+
+
+@pytest.mark.strategies("database")
+@pytest.mark.parametrize("leaving", sorted(set(LEAVINGS) - {"a temporary table"}))
+async def test_it_is_gone_from_a_tenants_own_database(tenancy: Tenancy, leaving: str) -> None:
+    """Where the role may make no temporary tables: those are refused."""
+    await use(tenancy, LEAVINGS[leaving], by_a_commit)
+    await assert_nothing_left(tenancy)
 
 
 async def test_what_a_connection_starts_with_stays(blog: Urls, make_tenancy: MakeTenancy) -> None:
@@ -152,7 +158,7 @@ async def test_what_a_connection_starts_with_stays(blog: Urls, make_tenancy: Mak
     sql = "SELECT " + ", ".join(f"current_setting('{name}') AS {name}" for name in names)
     timeout = {"pool_size": 1, "statement_timeout": "7s"}
     async with make_tenancy(blog, database=timeout) as tenancy:
-        [before] = await on_the_connection(engine_of(tenancy), sql)
+        [before] = await on_the_connection(tenancy, sql)
         assert before["statement_timeout"] == "7s"
         assert before["plan_cache_mode"] == "force_generic_plan"
         assert before["timezone"] == "UTC"
@@ -164,7 +170,7 @@ async def test_what_a_connection_starts_with_stays(blog: Urls, make_tenancy: Mak
             "SET application_name = 'another'",
         ):
             await use(tenancy, change, by_a_commit)
-            assert await on_the_connection(engine_of(tenancy), sql) == [before]
+            assert await on_the_connection(tenancy, sql) == [before]
         async with tenancy.as_tenant(str(ACME)), tenancy.session() as session:
             mode = await session.scalar(text("SHOW plan_cache_mode"))
             assert mode == "auto"
@@ -207,7 +213,7 @@ async def test_behind_a_pooler(
     async with make_tenancy(bouncer.urls(blog), database=pooled) as tenancy:
         for leaving in sorted(POOLED):
             await use(tenancy, LEAVINGS[leaving], by_a_commit)
-            [found] = await on_the_connection(engine_of(tenancy), LEFTOVERS)
+            [found] = await on_the_connection(tenancy, LEFTOVERS)
             assert not found.pop("tenant")
             assert found == {**CLEAN, "path": mode == "session" and found["path"]}, leaving
             async with tenancy.as_tenant(str(GLOBEX)), tenancy.session() as session:
@@ -223,11 +229,11 @@ async def test_a_session_poolers_connection_gets_its_settings_back(
     bouncer = pgbouncer("session", pool_size=4)
     pooled = {"pool_size": 2, "pooler": "session"}
     async with make_tenancy(bouncer.urls(blog), database=pooled) as tenancy:
-        before = await on_the_connection(engine_of(tenancy), sql)
+        before = await on_the_connection(tenancy, sql)
         assert "statement_timeout" in [row["name"] for row in before]
         for leaving in ("a path", "a time-out", "a time zone"):
             await use(tenancy, LEAVINGS[leaving], by_a_commit)
-            assert await on_the_connection(engine_of(tenancy), sql) == before
+            assert await on_the_connection(tenancy, sql) == before
 
 
 async def test_an_engine_of_the_applications_own(blog: Urls, make_tenancy: MakeTenancy) -> None:

@@ -105,8 +105,9 @@ class Reads(ABC):
     def lost(self, held: Held) -> None:
         """Give back the place of a connection that is closed."""
 
+    @abstractmethod
     def settle(self) -> None:
-        """Give the pool back what is at hand and in nobody's use; subclasses may have some."""
+        """Give the pool back at once what is in nobody's use."""
 
     async def _run(self, call: Callable[[Any], Awaitable[T]], schema: str) -> T:
         held = await self.acquire(schema)

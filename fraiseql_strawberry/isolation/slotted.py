@@ -69,6 +69,9 @@ class SlottedReads(Reads):
         """The next read of the slot connects (see `Reads.lost`)."""
         self._give_on(held.slot)
 
+    def settle(self) -> None:
+        """There is nothing at hand (see `Reads.settle`)."""
+
     async def _connect(self, slot: int, schema: str) -> Held:
         try:
             with wanted(slot):

@@ -58,12 +58,13 @@ class Busy:
     """How many connections of an engine are checked out, and were at most."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self.now = self.most = 0
+        self.now = self.most = self.total = 0
         event.listen(engine.sync_engine, "checkout", self._out)
         event.listen(engine.sync_engine, "checkin", self._in)
 
     def _out(self, *_: object) -> None:
         self.now += 1
+        self.total += 1
         self.most = max(self.most, self.now)
 
     def _in(self, *_: object) -> None:
@@ -335,6 +336,25 @@ async def test_a_cancellation_never_reaches_the_next_statement(
                 task.cancel()
                 assert await tenancy.read(Nap()) == "true"
                 await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.strategies("row")
+async def test_a_crowd_of_one_tenants_reads_hands_its_connections_on(
+    blog: Urls, make_tenancy: MakeTenancy, assert_clean: AssertClean
+) -> None:
+    budget = {"pool_size": 4, "max_overflow": 0, "tenant_limit": 2}
+    async with make_tenancy(blog, database=budget) as tenancy:
+        busy = Busy(engine_of(tenancy))
+
+        async def another() -> None:
+            async with tenancy.as_tenant(str(ACME)):
+                assert await tenancy.read(Titles())
+
+        crowd = [asyncio.create_task(another(), context=contextvars.Context()) for _ in range(90)]
+        await asyncio.gather(*crowd)
+        assert busy.most == 2
+        assert busy.total <= 2 * 2  # and not one each: a connection changes hands 50 times
+        await assert_clean(tenancy)
 
 
 # --- Troubles ---------------------------------------------------------------------------------------

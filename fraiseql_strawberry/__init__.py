@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from strawberry import Private, enum, field, input
 
+from .channels import Change
 from .errors import TenancyError
 from .fastapi import CurrentTenant, SyncTenantSession, TenantSession
 from .graphql.inject import inject
@@ -18,12 +19,14 @@ from .graphql.scalars import BigInt
 from .graphql.schema import build_schema
 from .graphql.scopes import requires_scope
 from .graphql.sources import load
+from .graphql.subscriptions import subscription
 from .graphql.types import type
 from .tenancy import Tenancy
 from .tenant import Tenant
 
 __all__ = [
     "BigInt",
+    "Change",
     "CurrentTenant",
     "GraphQLRouter",
     "Private",
@@ -43,5 +46,6 @@ __all__ = [
     "query",
     "relation",
     "requires_scope",
+    "subscription",
     "type",
 ]

@@ -15,6 +15,7 @@ __all__ = [
     "BadUserInput",
     "ConfigError",
     "ConfirmationRefused",
+    "EventsMissed",
     "Forbidden",
     "MigrationFailed",
     "NestedAcquisition",
@@ -175,6 +176,21 @@ class ServiceUnavailable(TenancyError):
     default_message = "Service temporarily unavailable"
 
     def __init__(self, message: str | None = None, *, retry_after: int = 5, **more: Any) -> None:
+        super().__init__(message, retry_after=retry_after, **more)
+
+
+class EventsMissed(TenancyError):
+    """A subscription ended because something that was announced may not have been delivered.
+
+    Its client was too slow, or the connection that LISTENs broke off. Who subscribes again looks
+    first at how things are now.
+    """
+
+    code = "EVENTS_MISSED"
+    status = 503
+    default_message = "Events were missed: subscribe again"
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 1, **more: Any) -> None:
         super().__init__(message, retry_after=retry_after, **more)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from .admin import AdminDatabase
 from .auth import Claims, TokenVerifier, bearer_token
+from .channels import Channels, SubscriptionQuota
 from .config import Config
 from .errors import SetupError, TenancyError, TenantSwitchRefused, Unauthorized
 from .events import (
@@ -26,6 +27,7 @@ from .events import (
 from .isolation import CompiledQuery, Isolation
 from .registry import LiveRegistry, Registry
 from .replicas import Replicas
+from .request_limit import RequestLimit
 from .resolve import TenantRules, header_values, resolve_tenant
 from .scope import RequestScope, current_scope, enter_scope, find_scope
 from .session import Lease, end_session, open_session
@@ -85,6 +87,12 @@ class Runtime:
         self._registry: Registry | None = None
         self._live: LiveRegistry | None = None
         self._replicas: Replicas | None = None
+        self._channels: Channels | None = None
+        limits = config.multitenancy.limits
+        self.subscriptions = SubscriptionQuota(limits.subscriptions)
+        self._limit: RequestLimit | None = None
+        if limits.requests is not None:
+            self._limit = RequestLimit(limits.requests, limits.period_seconds, burst=limits.burst)
         # A database of its own has a pool of its own, which is the limit: one line to wait in.
         by_database = config.multitenancy.strategy == "database"
         self.turns = TenantTurns(
@@ -117,7 +125,9 @@ class Runtime:
                 self.admin_db = AdminDatabase(self.config.database.admin_url.reveal())
             self._isolation, self._live = parts.isolation, parts.registry
             self._registry = None if self._live is None else self._live.registry
-            self._replicas = parts.replicas
+            self._replicas, self._channels = parts.replicas, parts.channels
+            if self._registry is not None:
+                self._registry.watch(parts.channels.moved)
             try:
                 for prepare in self._prepare:
                     await prepare()
@@ -152,7 +162,10 @@ class Runtime:
         isolation, self._isolation = self._isolation, None
         live, self._live = self._live, None
         replicas, self._replicas = self._replicas, None
+        channels, self._channels = self._channels, None
         admin, self.admin_db = self.admin_db, None
+        if channels is not None:
+            await channels.stop()
         if live is not None:
             await live.stop()
         if replicas is not None:
@@ -185,6 +198,17 @@ class Runtime:
             )
         return self._isolation
 
+    @property
+    def channels(self) -> Channels:
+        """What subscribers hear of.
+
+        Raises:
+            SetupError: Before `start()`.
+        """
+        if self._channels is None:
+            raise SetupError("the tenancy has not been started")
+        return self._channels
+
     def place_of(self, tenant_id: str | None) -> str | None:
         """Where a tenant's objects are (see `Isolation.place_of`); None before `start()`."""
         return None if self._isolation is None else self._isolation.place_of(tenant_id)
@@ -203,6 +227,7 @@ class Runtime:
             Unauthorized: When the token is invalid.
             TenantMismatch: When header and token disagree.
             BadUserInput: When the tenant header is malformed.
+            RateLimited: When the tenant asks too often.
         """
         if scope.resolved:
             return
@@ -220,8 +245,25 @@ class Runtime:
             scope.bind(found.tenant_id, found.source)
             if self.observers:
                 notify(self.observers, TenantResolved(found.tenant_id, found.source))
+            self.count(found.tenant_id)
         scope.runtime = self
         scope.resolved = True
+
+    def count(self, tenant_id: str, requests: int = 1) -> None:
+        """Count requests of a tenant against its limit: once it is verified, and before any SQL.
+
+        Each HTTP request is counted where its tenant is found out. What one of them brings more,
+        in a batch or over a socket, is counted by whoever takes it apart.
+
+        Raises:
+            RateLimited: When it asks too often.
+        """
+        if self._limit is not None:
+            try:
+                self._limit.spend(tenant_id, requests)
+            except TenancyError as error:
+                notify(self.observers, TenantRefused(error.code, error.hint or error.message))
+                raise
 
     async def _claims(self, headers: Headers) -> Claims:
         token = bearer_token(headers)
@@ -320,7 +362,7 @@ class Runtime:
         return text
 
     async def _ask(self, tenant_id: str, query: CompiledQuery) -> str | None:
-        if self._replicas is not None:
+        if self._replicas is not None and not _fresh():
             answer = await self._replicas.read(tenant_id, query)
             if answer is not None:
                 return answer.text
@@ -354,6 +396,12 @@ class Runtime:
         await self.start()
         with enter_scope(RequestScope(canonical, source="code", runtime=self)) as scope:
             yield scope
+
+
+def _fresh() -> bool:
+    scope = find_scope()
+    operation = None if scope is None else scope.operation
+    return operation is not None and operation.fresh
 
 
 def running() -> Running:

@@ -44,13 +44,14 @@ class OperationState:
         scope: The request or job that it is part of.
     """
 
-    __slots__ = ("finishing", "json_text", "loaders", "scope", "served", "unit")
+    __slots__ = ("finishing", "fresh", "json_text", "loaders", "scope", "served", "unit")
 
     def __init__(self, scope: RequestScope) -> None:
         self.scope = scope
         self.served: object = None  # the schema, as its tenancy serves it
         self.unit: Any = None  # the one transaction of an atomic operation
         self.loaders: dict[Any, Any] = {}
+        self.fresh = False  # whether its reads must see what other processes wrote just now
         self.finishing = False  # whether what executes it takes finished values
         self.json_text = False  # whether these may be JSON text, and nobody looks at them
 

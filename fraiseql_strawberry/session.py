@@ -29,7 +29,14 @@ from .replicas import mark
 from .scope import RequestScope, find_scope
 from .turns import TenantTurns
 
-__all__ = ["Lease", "bound_session_class", "end_session", "open_session", "refuse_nested"]
+__all__ = [
+    "Lease",
+    "bound_session_class",
+    "end_session",
+    "holds_connection",
+    "open_session",
+    "refuse_nested",
+]
 
 _chain: ContextVar[tuple[Lease, ...]] = ContextVar("fraiseql_leases", default=())
 
@@ -101,6 +108,11 @@ def refuse_nested() -> None:
         NestedAcquisition: When the code that awaits this one holds a connection itself.
     """
     _refuse_below(_chain.get())
+
+
+def holds_connection() -> bool:
+    """Whether a session of the code that runs here is open with a connection."""
+    return any(lease.held for lease in _chain.get())
 
 
 def _refuse_below(leases: tuple[Lease, ...]) -> None:

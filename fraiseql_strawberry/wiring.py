@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from .channels import Channels, Places
 from .config import Config
 from .config.secret import SecretUrl
 from .engine import connection_settings, create_engine
@@ -15,9 +16,11 @@ from .errors import SetupError
 from .isolation import (
     DatabaseIsolation,
     Isolation,
+    OwnDatabases,
     RowIsolation,
     SchemaIsolation,
     SchemaNames,
+    SharedDatabase,
     engine_by_schema,
 )
 from .registry import LiveRegistry
@@ -35,6 +38,7 @@ class Parts(NamedTuple):
     isolation: Isolation
     registry: LiveRegistry | None
     replicas: Replicas | None
+    channels: Channels
 
 
 async def open_parts(
@@ -67,11 +71,13 @@ async def open_parts(
     engine = engine or _engine(config)
     isolation = _shared_isolation(config, engine, owned=owned, crowded=crowded)
     replicas = _replicas(config, engine)
+    places = SharedDatabase(config, engine, _announced_as(isolation))
     try:
         await isolation.start()
         if replicas is not None:
             await replicas.start()
-        return Parts(isolation, await _registry(config, engine), replicas)
+        registry = await _registry(config, engine)
+        return Parts(isolation, registry, replicas, _channels(config, places))
     except BaseException:
         if replicas is not None:
             await replicas.stop()
@@ -139,7 +145,17 @@ async def _by_database(config: Config) -> Parts:
     except BaseException:
         await live.stop()
         raise
-    return Parts(isolation, live, None)
+    return Parts(isolation, live, None, _channels(config, OwnDatabases(config, isolation)))
+
+
+def _channels(config: Config, places: Places) -> Channels:
+    return Channels(places, waiting=config.multitenancy.limits.waiting_events)
+
+
+def _announced_as(isolation: RowIsolation | SchemaIsolation) -> Callable[[str], str | None]:
+    """What an announcement of a row calls its tenant: its column, or the schema of the table."""
+    by_schema = isinstance(isolation, SchemaIsolation)
+    return isolation.place_of if by_schema else lambda tenant_id: tenant_id
 
 
 async def _registry(config: Config, engine: AsyncEngine) -> LiveRegistry | None:

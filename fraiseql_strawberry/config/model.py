@@ -23,6 +23,7 @@ from .sections import (
     Check,
     Database,
     Graphql,
+    Limits,
     Migrations,
     Multitenancy,
     Project,
@@ -33,6 +34,7 @@ from .sections import (
 __all__ = ["Config"]
 
 _ROUTING: Path = ("multitenancy", "routing")
+_LIMITS: Path = ("multitenancy", "limits")
 # What holds for any table of tenants; the rest is about databases of their own.
 _ALWAYS_USED = ("refresh_seconds", "stale_seconds")
 
@@ -46,7 +48,7 @@ class Config:
         database: `[database]`.
         server: `[server]`.
         auth: `[auth]`.
-        multitenancy: `[multitenancy]`, with `routing` inside.
+        multitenancy: `[multitenancy]`, with `routing` and `limits` inside.
         graphql: `[graphql]`.
         check: `[check]`.
         migrations: `[migrations]`.
@@ -198,7 +200,7 @@ def _multitenancy(reader: Reader) -> Multitenancy:
         routing = replace(
             routing, registry_url=_url_of_environment(reader, "REGISTRY_DATABASE_URL")
         )
-    return replace(read, routing=routing)
+    return replace(read, routing=routing, limits=reader.section(Limits, _LIMITS))
 
 
 def _database(reader: Reader) -> Database:

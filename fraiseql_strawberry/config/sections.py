@@ -22,6 +22,7 @@ __all__ = [
     "Check",
     "Database",
     "Graphql",
+    "Limits",
     "Migrations",
     "Multitenancy",
     "Pooler",
@@ -188,6 +189,22 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """`[multitenancy.limits]`: what one tenant may do, in each process of the service."""
+
+    requests: Annotated[int | None, _count] = None
+    period: Annotated[str, duration] = "1s"
+    burst: Annotated[int | None, _count] = None
+    subscriptions: Annotated[int, _count] = 1000
+    waiting_events: Annotated[int, whole(1, 100_000)] = 100
+
+    @property
+    def period_seconds(self) -> float:
+        """`period` in seconds."""
+        return duration_ms(self.period) / 1000
+
+
+@dataclass(frozen=True, slots=True)
 class Multitenancy:
     """`[multitenancy]`: how tenants are told apart and kept apart."""
 
@@ -210,6 +227,7 @@ class Multitenancy:
     warm: Annotated[int, whole(0, 1000)] = 0
     startup_check: StartupCheck = "enforce"
     routing: Routing = field(default_factory=Routing)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)

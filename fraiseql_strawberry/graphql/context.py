@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from functools import cache
 from typing import Any, cast
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.fastapi import BaseContext
 
 from ..errors import Forbidden, TenantSwitchRefused
@@ -72,6 +74,7 @@ class Context(BaseContext, MutableMapping[str, Any]):
         self._scope.bind(tenant_id, "middleware")
         if known is None:
             notify(self._runtime.observers, TenantResolved(tenant_id, "middleware"))
+            self._runtime.count(tenant_id)
 
     @property
     def admin_db(self) -> Any:
@@ -85,6 +88,13 @@ class Context(BaseContext, MutableMapping[str, Any]):
                 hint="admin_db needs [database] admin_url, and a token with an admin scope"
             )
         return self._runtime.admin_db
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A session of the request's tenant, for a block; it commits when the block ends.
+
+        Resolvers have it as an argument. Generators open one for each event.
+        """
+        return self._runtime.session()
 
     def fraiseql_load_related(self, field: Any, instance: Any, info: Any) -> Any:
         """What the resolver of a relation calls where the value was not read with its parent."""

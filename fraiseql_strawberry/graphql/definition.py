@@ -10,20 +10,26 @@ from graphql import GraphQLResolveInfo
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
-from ..sql.source import SourceQuery
+from ..sql.source import Source, SourceQuery
 
 __all__ = [
     "OPERATION",
+    "SUBSCRIPTION",
     "MutationField",
     "Operation",
     "OperationField",
     "QueryField",
     "SessionParameter",
     "SourceResolver",
+    "Subscription",
+    "SubscriptionField",
 ]
 
 OPERATION = "fraiseql"
 """Where a field's `metadata` keeps its `Operation`; copies of the field keep it too."""
+
+SUBSCRIPTION = "fraiseql_subscription"
+"""Where it keeps its `Subscription`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Operation:
     """What the decorator said of a root field.
 
     Args:
-        kind: "query" or "mutation".
+        kind: "query", "mutation" or "subscription".
         tenant: Whether a tenant is needed; sign-up and log-in have none.
         atomic: Whether the whole GraphQL operation is one transaction.
         scopes: The scopes that the caller needs.
@@ -47,12 +53,27 @@ class Operation:
         info: Whether that body takes `info`.
     """
 
-    kind: Literal["query", "mutation"]
+    kind: Literal["query", "mutation", "subscription"]
     tenant: bool = True
     atomic: bool = False
     scopes: frozenset[str] = frozenset()
     source: SourceQuery | None = None
     info: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What the decorator said of a subscription, besides its `Operation`.
+
+    Args:
+        channel: What is listened to; None for a generator of the application's.
+        rows: The source that the event's row is read from; None where a body says what it is.
+        key: The column that an announcement's key is compared with.
+    """
+
+    channel: str | None = None
+    rows: Source | None = None
+    key: str = "id"
 
 
 class SourceResolver(StrawberryResolver[Any]):
@@ -82,3 +103,12 @@ class QueryField(OperationField):
 
 class MutationField(OperationField):
     """A root field of `Mutation`."""
+
+
+class SubscriptionField(OperationField):
+    """A root field of `Subscription`."""
+
+    @property
+    def subscription(self) -> Subscription:
+        """What the decorator said besides."""
+        return self.metadata[SUBSCRIPTION]

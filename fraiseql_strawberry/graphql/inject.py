@@ -15,7 +15,7 @@ from ..fastapi import SessionMarker
 from .definition import SessionParameter
 from .resolving import resolve_with_session
 
-__all__ = ["find_session_parameter", "inject"]
+__all__ = ["evaluated", "find_session_parameter", "inject", "session_parameters"]
 
 
 def find_session_parameter(function: Callable[..., Any]) -> SessionParameter | None:
@@ -25,15 +25,7 @@ def find_session_parameter(function: Callable[..., Any]) -> SessionParameter | N
         SchemaError: When there are two, when an async body asks for the sync session, or the
             other way round.
     """
-    found: list[SessionParameter] = []
-    for parameter in inspect.signature(function).parameters.values():
-        annotation = _evaluated(parameter.annotation, function)
-        if get_origin(annotation) is Annotated:
-            found += [
-                SessionParameter(parameter.name, marker.sync)
-                for marker in get_args(annotation)[1:]
-                if isinstance(marker, SessionMarker)
-            ]
+    found = session_parameters(function)
     if not found:
         return None
     if len(found) > 1:
@@ -47,7 +39,22 @@ def find_session_parameter(function: Callable[..., Any]) -> SessionParameter | N
     return found[0]
 
 
-def _evaluated(annotation: Any, function: Callable[..., Any]) -> Any:
+def session_parameters(function: Callable[..., Any]) -> list[SessionParameter]:
+    """All arguments that are tenant sessions, whether they make sense or not."""
+    found: list[SessionParameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        annotation = evaluated(parameter.annotation, function)
+        if get_origin(annotation) is Annotated:
+            found += [
+                SessionParameter(parameter.name, marker.sync)
+                for marker in get_args(annotation)[1:]
+                if isinstance(marker, SessionMarker)
+            ]
+    return found
+
+
+def evaluated(annotation: Any, function: Callable[..., Any]) -> Any:
+    """What an annotation of a function means; the text itself for a name that is not known yet."""
     if not isinstance(annotation, str):
         return annotation
     module = sys.modules.get(function.__module__)

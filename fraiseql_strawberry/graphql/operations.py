@@ -22,6 +22,7 @@ from .definition import (
 )
 from .inject import find_session_parameter
 from .resolving import call_body
+from .root_field import make_field, takes_info, with_signature
 from .scopes import required_scopes
 from .sources import resolve_source
 
@@ -78,7 +79,7 @@ def query(
 
     def decorate(function: Function) -> QueryField:
         source = _source_query(function, sql_source, id_arg, order_by) if sql_source else None
-        scopes, info = required_scopes(function), _takes_info(function)
+        scopes, info = required_scopes(function), takes_info(function)
         operation = Operation("query", tenant, scopes=scopes, source=source, info=info)
         return _field(QueryField, function, operation, options)
 
@@ -117,7 +118,7 @@ def mutation(
     """
 
     def decorate(function: Function) -> MutationField:
-        scopes, info = required_scopes(function), _takes_info(function)
+        scopes, info = required_scopes(function), takes_info(function)
         operation = Operation("mutation", tenant, atomic, scopes, info=info)
         return _field(MutationField, function, operation, options)
 
@@ -155,36 +156,14 @@ def _field(
             f"{function.__name__}(): tenant=False has no tenant, so no TenantSession either; "
             "open tenancy.as_tenant(…) in the body where there is one"
         )
-    options.setdefault("description", inspect.getdoc(function))
-    template = strawberry.field(**options)
-    field = field_class(
-        python_name=None,
-        graphql_name=template.graphql_name,
-        type_annotation=template.type_annotation,
-        description=template.description,
-        permission_classes=template.permission_classes,
-        metadata={**template.metadata, OPERATION: operation},
-        deprecation_reason=template.deprecation_reason,
-        directives=template.directives,
-        extensions=[e for e in template.extensions if not _is_permission(e)],
-    )
-    return field(_resolver(function, operation, session))
-
-
-def _takes_info(function: Function) -> bool:
-    return "info" in inspect.signature(function).parameters
-
-
-def _is_permission(extension: object) -> bool:
-    # StrawberryField adds it itself, from permission_classes.
-    return isinstance(extension, strawberry.permission.PermissionExtension)
+    resolver = _resolver(function, operation, session)
+    return make_field(field_class, function, {OPERATION: operation}, options, resolver)
 
 
 def _resolver(
     function: Function, operation: Operation, session: SessionParameter | None
 ) -> StrawberryResolver[Any]:
-    """The async function Strawberry calls, with the signature that the schema is made from."""
-    signature = inspect.signature(function)
+    """The async function Strawberry calls."""
 
     async def resolve(*args: Any, info: strawberry.Info, **arguments: Any) -> Any:
         if operation.source is not None:
@@ -193,20 +172,7 @@ def _resolver(
             arguments["info"] = info
         return await call_body(function, operation, session, args, arguments)
 
-    kept = [p for p in signature.parameters.values() if session is None or p.name != session.name]
-    info_parameter = inspect.Parameter(
-        "info", inspect.Parameter.KEYWORD_ONLY, annotation=strawberry.Info
-    )
-    parameters = [p for p in kept if p.name != "info"]
-    resolve.__signature__ = signature.replace(parameters=[*parameters, info_parameter])  # pyright: ignore[reportFunctionMemberAccess]
-    resolve.__name__ = function.__name__
-    resolve.__qualname__ = function.__qualname__
-    resolve.__module__ = function.__module__
-    resolve.__doc__ = function.__doc__
-    resolve.__annotations__ = {
-        name: p.annotation
-        for name, p in resolve.__signature__.parameters.items()  # pyright: ignore[reportFunctionMemberAccess]
-    }
+    with_signature(resolve, function, without=() if session is None else (session.name,))
     if operation.source is None:
         return StrawberryResolver(resolve)
     resolver = SourceResolver(resolve)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, cast
 
 from cross_web import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from strawberry import Schema
 from strawberry.fastapi import GraphQLRouter as StrawberryRouter
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_WS_PROTOCOL
+from strawberry.subscriptions import (
+    GRAPHQL_SSE_PROTOCOL,
+    GRAPHQL_TRANSPORT_WS_PROTOCOL,
+    GRAPHQL_WS_PROTOCOL,
+)
 from strawberry.types import ExecutionResult
 
 from ..errors import BadUserInput, SchemaError
@@ -24,12 +28,14 @@ from .fast_lane import lane_of
 from .front import Front, overrides_nothing, request_of
 from .json_text import QUICK, encode, refuse_constant
 from .onlookers import result_is_seen
+from .open_connections import OpenConnections
 from .public_errors import public_errors
 from .responses import finish, has_data, negotiated
 from .route import GraphQLRoute
 from .served import served_schema
-from .sockets import OpenSockets, TenantSocket
+from .sockets import TenantSocket
 from .standard import StandardLane
+from .streams import TenantStream
 
 __all__ = ["GraphQLRouter"]
 
@@ -60,7 +66,10 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         tenancy: Runtime,
         path: str = "",
         context_getter: Callable[..., Any] | None = None,
-        subscription_protocols: Sequence[str] = (GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+        subscription_protocols: Sequence[str] = (
+            GRAPHQL_TRANSPORT_WS_PROTOCOL,
+            GRAPHQL_SSE_PROTOCOL,
+        ),
         **options: Any,
     ) -> None:
         _refuse_unguarded(schema)
@@ -90,7 +99,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             subscription_protocols=subscription_protocols,
             **options,
         )
-        self.sockets = OpenSockets(tenancy)
+        self.connections = OpenConnections(tenancy)
         tenancy.when_started(self._served.prepare)
         if settings.ide:
             self.add_api_route(
@@ -130,6 +139,9 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         except HTTPException as error:
             return self.refuse(request, error)
         one = request.scope["type"] == "http" and isinstance(response, Response)
+        if isinstance(response, StreamingResponse):
+            response.headers.update({"Cache-Control": "no-store, no-transform", "Vary": self._vary})
+            return response
         return negotiated(request, response) if one else response
 
     async def get_sub_response(self, request: Request) -> Response:
@@ -177,6 +189,36 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             )
         finally:
             context.scope.json_text = False
+
+    async def execute_operation(
+        self,
+        request: Any,
+        request_adapter: Any,
+        request_data: Any,
+        context: Any,
+        root_value: Any,
+        sub_response: Any,
+    ) -> Any:
+        """Strawberry's; each operation counts, and a stream ends with its token and its tenant."""
+        tenant_id = context.scope.tenant_id
+        if type(request_data) is list and tenant_id is not None:
+            # The request itself has been counted.
+            self.tenancy.count(tenant_id, len(cast("list[Any]", request_data)) - 1)
+        result = cast(
+            Any,
+            await super().execute_operation(
+                request=request,
+                request_adapter=request_adapter,
+                request_data=cast(Any, request_data),
+                context=context,
+                root_value=root_value,
+                sub_response=sub_response,
+            ),
+        )
+        if isinstance(result, AsyncGenerator):
+            results = cast("AsyncGenerator[Any]", result)
+            return TenantStream(results, context, self.connections).results()
+        return result
 
     def decode_json(self, data: str | bytes) -> Any:
         """JSON into a request, or a clear refusal (deep nesting and huge numbers included)."""

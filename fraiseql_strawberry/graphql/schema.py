@@ -49,9 +49,9 @@ def build_schema(
 ) -> Schema:
     """Make a schema of a module, or of the fields themselves.
 
-    Taken from a module, in the order of definition: fields made by `query` and `mutation`,
-    middlewares, and hand-written Strawberry root types named `Query`, `Mutation` and
-    `Subscription`, whose fields are added. Hand-written `strawberry.field`s of a module are
+    Taken from a module, in the order of definition: fields made by `query`, `mutation` and
+    `subscription`, middlewares, and hand-written Strawberry root types named `Query`, `Mutation`
+    and `Subscription`, whose fields are added. Hand-written `strawberry.field`s of a module are
     fields of `Query`; put mutations into a class.
 
     Args:

@@ -15,6 +15,7 @@ from strawberry import Schema
 from ..errors import SchemaError
 from ..runtime import Runtime
 from ..sql.catalog import CATALOG_SQL, Catalog, source_names
+from .announced import check_announced, check_heard
 from .compiler import SchemaIndex, Settings, verify
 from .documents import Documents
 from .executor import install_executor
@@ -89,12 +90,16 @@ class ServedSchema:
 
         Raises:
             SchemaError: When a source or one of its columns is missing, with the nearest name.
+            SetupError: When a subscription would hear nothing.
         """
         isolation, problem = self.runtime.isolation, None
+        check_heard(self.schema, self.runtime.channels.places)
         for place in await isolation.places():
             rows = await isolation.catalog(place, CATALOG_SQL, self._names) if self._names else ()
             try:
-                verify(self.index, Catalog.read(rows), self.settings)
+                catalog = Catalog.read(rows)
+                verify(self.index, catalog, self.settings)
+                check_announced(self.schema, self.index, catalog)
             except SchemaError as error:
                 problem = problem or error
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
 import strawberry
@@ -17,12 +17,13 @@ from ..scope import find_scope
 from ..session import refuse_nested
 from ..trouble import is_outdated, translated
 from .compiler import FieldCompiler, batch_key
+from .compiler.core import named_type
 from .definition import Operation
 from .relation import RelationField
 from .scopes import check_scopes
 from .served import ServedSchema, served_schema
 
-__all__ = ["load", "load_related", "resolve_source"]
+__all__ = ["load", "load_related", "read_row", "resolve_source"]
 
 T = TypeVar("T")
 
@@ -129,6 +130,19 @@ async def load(type_: type[T], session: AsyncSession, **columns: Any) -> T:
     if found is None:
         raise LookupError(f"{type_.__name__}: no row has these values: {', '.join(columns)}")
     return found
+
+
+async def read_row(info: GraphQLResolveInfo[Any], columns: Mapping[str, Any]) -> Any:
+    """The row of a field's type that has these values, read as the running tenant; None if none.
+
+    Args:
+        info: graphql-core's, of a field whose type has a source.
+        columns: What identifies the row, as `load` takes it.
+    """
+    here = running()
+    served = _served(here, info)
+    cls = served.index.object(named_type(cast(Any, info).return_type).name).cls
+    return await _read(here, served, lambda fields, _: fields.by_columns(cls, columns))
 
 
 class _ByIdentity:

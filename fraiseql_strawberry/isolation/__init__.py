@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .database import DatabaseIsolation
+from .listening import OwnDatabases, SharedDatabase
 from .one_engine import OneEngine
 from .protocol import CompiledQuery, Isolation
 from .row import RowIsolation
@@ -14,8 +15,10 @@ __all__ = [
     "DatabaseIsolation",
     "Isolation",
     "OneEngine",
+    "OwnDatabases",
     "RowIsolation",
     "SchemaIsolation",
     "SchemaNames",
+    "SharedDatabase",
     "engine_by_schema",
 ]

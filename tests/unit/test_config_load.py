@@ -120,6 +120,13 @@ allowed_hosts = ["*.db.example.com", "10.0.0.7:5432", "[::1]"]
 password_variables = ["TENANT_*"]
 password_files = ["/etc/tenants/*"]
 
+[multitenancy.limits]
+requests = 20
+period = "1min"
+burst = 50
+subscriptions = 10
+waiting_events = 5
+
 [multitenancy]
 strategy = "database"
 tenant_header = "X-Org"

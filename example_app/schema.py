@@ -62,6 +62,12 @@ def post(id: UUID) -> Post | None:
     ...
 
 
+@fraiseql.query(sql_source="v_post", order_by="-created_at, id", auto_params=True)
+def search_posts(limit: int = 20) -> list[Post]:
+    """The tenant's posts, as the client wants them filtered and ordered."""
+    ...
+
+
 @fraiseql.query(sql_source="v_user", order_by="name, id")
 def users(limit: int = 20, offset: int = 0) -> list[User]:
     """Those who write for the tenant."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from graphql import GraphQLResolveInfo
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
 from ..sql.source import Source, SourceQuery
 
 __all__ = [
+    "ARGUMENTS",
     "OPERATION",
     "SUBSCRIPTION",
     "MutationField",
@@ -24,6 +26,9 @@ __all__ = [
     "Subscription",
     "SubscriptionField",
 ]
+
+ARGUMENTS = "fraiseql_arguments"
+"""Where a field's `metadata` keeps what makes the arguments that its signature does not have."""
 
 OPERATION = "fraiseql"
 """Where a field's `metadata` keeps its `Operation`; copies of the field keep it too."""
@@ -99,6 +104,18 @@ class OperationField(StrawberryField):
 
 class QueryField(OperationField):
     """A root field of `Query`."""
+
+    @property
+    def arguments(self) -> list[StrawberryArgument]:
+        """Those of the signature, and those that are generated of the type that is read."""
+        arguments = super().arguments
+        generated = self.metadata.get(ARGUMENTS)
+        # Made when the schema is: the type may be a forward reference until then.
+        return arguments if generated is None else [*arguments, *generated.arguments(self)]
+
+    @arguments.setter
+    def arguments(self, value: list[StrawberryArgument]) -> None:
+        self._arguments = value
 
 
 class MutationField(OperationField):

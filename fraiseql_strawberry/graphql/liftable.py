@@ -13,17 +13,19 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLScalarType,
     GraphQLSchema,
+    ObjectFieldNode,
     OperationDefinitionNode,
     OperationType,
     TypeInfo,
     TypeInfoVisitor,
+    ValueNode,
     Visitor,
     is_abstract_type,
     visit,
 )
 
 from .compiler import Lifted
-from .compiler.core import argument_type, nullable_type
+from .compiler.core import argument_type, input_type, nullable_type
 from .onlookers import info_is_seen
 from .scalars import scalar_kind
 
@@ -126,11 +128,20 @@ class _Finder(Visitor):
             self._onlookers -= 1
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
-        location, argument = node.value.loc, self.type_info.get_argument()
-        number = self._numbers.get(location.start) if location is not None else None
-        if number is None or argument is None or self.type_info.get_directive() is not None:
+        argument = self.type_info.get_argument()
+        if argument is not None:
+            self._find(node.value, argument_type(argument))
+
+    def enter_object_field(self, node: ObjectFieldNode, *_: Any) -> None:
+        type_ = input_type(self.type_info)
+        if type_ is not None:
+            self._find(node.value, type_)
+
+    def _find(self, node: ValueNode, type_: Any) -> None:
+        number = self._numbers.get(node.loc.start) if node.loc is not None else None
+        if number is None or self.type_info.get_directive() is not None:
             return
-        self.types[number] = argument_type(argument)
+        self.types[number] = type_
         if self._onlookers:
             self._seen.add(number)
         if self._in_fragment:

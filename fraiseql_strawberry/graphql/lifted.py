@@ -21,10 +21,12 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     NameNode,
+    ObjectFieldNode,
     OperationDefinitionNode,
     Source,
     TypeInfo,
     TypeInfoVisitor,
+    ValueNode,
     VariableDefinitionNode,
     VariableNode,
     Visitor,
@@ -35,7 +37,7 @@ from graphql import (
 )
 
 from .compiler import Lifted
-from .compiler.core import argument_type
+from .compiler.core import argument_type, input_type
 from .compiler.literals import Literals
 from .compiler.reason import SteppedAside
 from .liftable import BUILT_IN, kind_of
@@ -145,13 +147,21 @@ class _Rewriter(Visitor):
         self._names = names
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> ArgumentNode | None:
-        location = node.value.loc
+        argument = self.type_info.get_argument()
+        variable = argument and self._variable(node.value, argument_type(argument))
+        return variable and ArgumentNode(name=node.name, value=variable, loc=node.loc)
+
+    def enter_object_field(self, node: ObjectFieldNode, *_: Any) -> ObjectFieldNode | None:
+        variable = self._variable(node.value, input_type(self.type_info))
+        return variable and ObjectFieldNode(name=node.name, value=variable, loc=node.loc)
+
+    def _variable(self, node: ValueNode, type_: Any) -> VariableNode | None:
+        location = node.loc
         name = self._names.get(location.start) if location is not None else None
         if name is None:
             return None
-        self.types[name] = argument_type(self.type_info.get_argument())
-        variable = VariableNode(name=NameNode(value=name), loc=location)
-        return ArgumentNode(name=node.name, value=variable, loc=node.loc)
+        self.types[name] = type_
+        return VariableNode(name=NameNode(value=name), loc=location)
 
 
 def _defining(document: DocumentNode, types: Mapping[str, Any]) -> DocumentNode:

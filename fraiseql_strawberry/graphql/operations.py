@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast, overload
 
@@ -13,6 +13,7 @@ from strawberry.types.fields.resolver import StrawberryResolver
 from ..errors import SchemaError
 from ..sql.source import Source, SourceQuery, parse_order_by
 from .definition import (
+    ARGUMENTS,
     OPERATION,
     MutationField,
     Operation,
@@ -21,6 +22,7 @@ from .definition import (
     SourceResolver,
 )
 from .inject import find_session_parameter
+from .inputs.automatic import AutoParams, automatic
 from .resolving import call_body
 from .root_field import make_field, takes_info, with_signature
 from .scopes import required_scopes
@@ -42,6 +44,8 @@ def query(
     sql_source: str | None = None,
     id_arg: str | None = None,
     order_by: str | tuple[str, ...] | None = None,
+    auto_params: AutoParams = False,
+    where: Sequence[str] | None = None,
     tenant: bool = True,
     **options: Any,
 ) -> Callable[[Function], Any]: ...
@@ -54,6 +58,8 @@ def query(
     sql_source: str | None = None,
     id_arg: str | None = None,
     order_by: str | tuple[str, ...] | None = None,
+    auto_params: AutoParams = False,
+    where: Sequence[str] | None = None,
     tenant: bool = True,
     **options: Any,
 ) -> Any:
@@ -67,7 +73,11 @@ def query(
         function: The function; its return annotation is the field's type.
         sql_source: The view or table to read.
         id_arg: The argument that names the one row, for fields that return one.
-        order_by: The fixed order of a list: `"-created_at, id"`.
+        order_by: The order of a list, unless the client chooses one: `"-created_at, id"`.
+        auto_params: True adds the arguments `where`, `order_by`, `limit` and `offset`, with input
+            types made of the type that is read; a list of names adds these. A mapping narrows
+            them: `{"where": ["title", "author.name"], "limit": True}`.
+        where: The columns that `where` is for; it is then an argument in any case.
         tenant: False for fields that are served without a tenant.
         **options: Whatever `strawberry.field` takes (`name`, `permission_classes`, …).
 
@@ -76,8 +86,14 @@ def query(
     """
     if not tenant and sql_source is not None:
         raise SchemaError("a query with sql_source needs a tenant: take tenant=False out")
+    if sql_source is None and (auto_params or where):
+        raise SchemaError("auto_params and where need a sql_source: the body reads its arguments")
 
     def decorate(function: Function) -> QueryField:
+        declared = inspect.signature(function).parameters
+        generated = automatic(function.__name__, auto_params, where, declared)
+        if generated is not None:
+            options["metadata"] = {**options.get("metadata", {}), ARGUMENTS: generated}
         source = _source_query(function, sql_source, id_arg, order_by) if sql_source else None
         scopes, info = required_scopes(function), takes_info(function)
         operation = Operation("query", tenant, scopes=scopes, source=source, info=info)

@@ -10,6 +10,7 @@ from graphql import GraphQLError, specified_rules
 
 from ..sql.catalog import Catalog
 from .compiler import (
+    MISPLACED,
     Compiled,
     SchemaIndex,
     Settings,
@@ -76,6 +77,8 @@ class Plans:
         self._capacity = capacity
         self._texts: OrderedDict[_Key, tuple[PlanEntry, tuple[str, ...]]] = OrderedDict()
         self._shapes: OrderedDict[_Key, PlanEntry] = OrderedDict()
+        # Texts that have literals which no type knows inside of their input objects.
+        self._plain: OrderedDict[_Key, bool] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._shapes)
@@ -93,9 +96,17 @@ class Plans:
             return known
         normal = normalise(text)
         key = (normal.key, name)
+        if key in self._plain:
+            normal = normalise(text, nested=False)
+            key = (normal.key, name)
         entry = self._shapes.get(key)
         if entry is None:
             entry = self._compile(text, name, normal)
+            if entry.reason == MISPLACED and key not in self._plain:
+                _keep(self._plain, key, True, self._capacity)
+                normal = normalise(text, nested=False)
+                key = (normal.key, name)
+                entry = self._compile(text, name, normal)
             if len(text) <= _MAX_CACHED_CHARACTERS:
                 _keep(self._shapes, key, entry, self._capacity)
         else:

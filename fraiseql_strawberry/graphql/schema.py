@@ -63,7 +63,8 @@ def build_schema(
         **options: Whatever `strawberry.Schema` takes (`types`, `directives`, …).
 
     Raises:
-        SchemaError: When there is no query, or one name stands for two fields.
+        SchemaError: When there is no query, one name stands for two fields, or a generated
+            argument names a column that its type does not have.
     """
     parts = _parts(source, more)
     roots: dict[str, list[StrawberryField]] = {name: [] for name in _ROOTS}
@@ -78,14 +79,20 @@ def build_schema(
         )
     config = config if config is not None else StrawberryConfig()
     config.scalar_map = {**SCALARS, **config.scalar_map}
-    schema = Schema(
-        query=_root_type("Query", roots["Query"]),
-        mutation=_root_type("Mutation", roots["Mutation"]),
-        subscription=_root_type("Subscription", roots["Subscription"]),
-        extensions=[*extensions, TenancyExtension],
-        config=config,
-        **options,
-    )
+    try:
+        schema = Schema(
+            query=_root_type("Query", roots["Query"]),
+            mutation=_root_type("Mutation", roots["Mutation"]),
+            subscription=_root_type("Subscription", roots["Subscription"]),
+            extensions=[*extensions, TenancyExtension],
+            config=config,
+            **options,
+        )
+    except TypeError as error:
+        # graphql-core makes one of whatever is raised while it asks for a type's fields.
+        if isinstance(error.__cause__, SchemaError):
+            raise error.__cause__ from None
+        raise
     found = [part for part in parts if isinstance(part, Middleware)]
     schema.fraiseql_middleware = tuple(found if middleware is None else middleware)
     return schema

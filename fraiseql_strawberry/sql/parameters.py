@@ -17,7 +17,7 @@ from uuid import UUID
 
 from .catalog import ColumnType
 
-__all__ = ["AS_TEXT", "Converter", "comparable", "converter", "parameter_type"]
+__all__ = ["AS_TEXT", "Converter", "comparable", "converter", "has_order", "parameter_type"]
 
 Converter = Callable[[Any], Any]
 
@@ -31,6 +31,9 @@ _FAMILIES = {
     "text": _TEXT | {"citext"},
     "number": _INTEGERS | {"numeric", "float4", "float8"},
     "day": frozenset({"date", "timestamp", "timestamptz"}),
+}
+_ORDERED = frozenset[str]().union(*_FAMILIES.values()) | {
+    *("uuid", "bool", "time", "timetz", "interval", "bytea", "oid", "inet", "cidr", "macaddr")
 }
 _INT8 = 2**63
 # PostgreSQL's numeric has 131,072 digits before the point and 16,383 after; an exponent beyond
@@ -61,6 +64,12 @@ def comparable(left: ColumnType, right: ColumnType) -> bool:
     if left.array or right.array or left.labels or right.labels:
         return (left.name, left.array) == (right.name, right.array)
     return _family(left.name) == _family(right.name)
+
+
+def has_order(type_: ColumnType) -> bool:
+    """Whether rows can be ordered by a column of that type."""
+    ordered = type_.name in _ORDERED or bool(type_.labels)
+    return ordered and not type_.array
 
 
 def _family(name: str) -> str:

@@ -6,27 +6,37 @@ Each node says what is read, never how it is written. Values of the client are o
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .catalog import ColumnType
 from .scalars import Scalar
 from .source import Source
 
 __all__ = [
+    "And",
     "ColumnRef",
+    "Compare",
+    "Condition",
     "Constant",
     "Document",
+    "Exists",
     "Field",
     "Filter",
+    "Hop",
     "Join",
     "Keys",
     "Link",
     "Nested",
+    "Not",
+    "Or",
     "Order",
     "Parameter",
     "Plan",
     "Select",
     "Value",
+    "parameters_of",
 ]
 
 
@@ -99,14 +109,6 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One key of an order."""
-
-    column: ColumnRef
-    descending: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Link:
     """The link table of a many-to-many join: its columns towards each side, as pairs."""
 
@@ -125,6 +127,88 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """A step from a row to one row of another source.
+
+    Args:
+        source: The other source.
+        join: The columns in which they meet.
+        order: Which of several rows is meant: the first in this order.
+    """
+
+    source: Source
+    join: Join
+    order: tuple[Order, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of an order.
+
+    Args:
+        column: The column.
+        descending: Whether the highest value comes first.
+        nulls: Where nulls go; None where PostgreSQL puts them (last, or first if descending).
+        hops: The rows that lead to the one that has the column, outermost first.
+    """
+
+    column: ColumnRef
+    descending: bool = False
+    nulls: Literal["first", "last"] | None = None
+    hops: tuple[Hop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A column compared by an operator of `operators`.
+
+    Args:
+        column: The column.
+        operator: The operator.
+        parameter: What it is compared with; None where the operator needs nothing.
+        path: Where in a JSON value to look.
+    """
+
+    column: ColumnRef
+    operator: str
+    parameter: Parameter | None = None
+    path: Parameter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All hold; of none, that is so."""
+
+    items: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """One holds; of none, that is never so."""
+
+    items: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """It is not true: false, or unknown because of a null."""
+
+    item: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """There is a related row for which all hold."""
+
+    hop: Hop
+    conditions: tuple[Condition, ...] = ()
+
+
+Condition = Filter | Compare | And | Or | Not | Exists
+"""What holds of a row. A null makes a comparison unknown, which counts as not true."""
+
+
+@dataclass(frozen=True, slots=True)
 class Select:
     """Rows of a source.
 
@@ -139,7 +223,7 @@ class Select:
 
     source: Source
     fields: tuple[Field, ...]
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Condition, ...] = ()
     order: tuple[Order, ...] = ()
     limit: Parameter | int | None = None
     offset: Parameter | None = None
@@ -194,3 +278,19 @@ class Plan:
 
     roots: tuple[Constant | Nested, ...]
     keys: Keys | None = field(default=None)
+
+
+def parameters_of(conditions: Iterable[Condition]) -> Iterator[Parameter]:
+    """The parameters of conditions, in no order."""
+    for condition in conditions:
+        match condition:
+            case Filter():
+                yield condition.parameter
+            case Compare():
+                yield from (p for p in (condition.parameter, condition.path) if p is not None)
+            case And() | Or():
+                yield from parameters_of(condition.items)
+            case Not():
+                yield from parameters_of((condition.item,))
+            case Exists():
+                yield from parameters_of(condition.conditions)

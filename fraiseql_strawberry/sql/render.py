@@ -7,19 +7,27 @@ took 17 ms under a custom plan; one statement per shape of absent filters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .catalog import OBJECT_COLUMN, ColumnType, quoted
+from .operators import comparison
 from .parameters import AS_TEXT
 from .plan import (
+    And,
     ColumnRef,
+    Compare,
+    Condition,
     Constant,
     Document,
+    Exists,
     Field,
     Filter,
+    Hop,
     Join,
     Keys,
     Nested,
+    Not,
+    Or,
     Order,
     Parameter,
     Plan,
@@ -150,12 +158,12 @@ class _Writer:
             joined, conditions = self._join(join, alias, parent)
             origin += joined
         # Tenant predicates of distributed tables (Citus) would join the conditions here.
-        conditions += [self._filter(filter_, alias) for filter_ in select.filters]
+        conditions += [self._condition(condition, alias) for condition in select.filters]
         sql = f"SELECT {columns} FROM {origin}"
         if conditions:
             sql += f" WHERE {' AND '.join(conditions)}"
         if select.order:
-            sql += f" ORDER BY {', '.join(_order(key, alias) for key in select.order)}"
+            sql += f" ORDER BY {', '.join(self._order(key, alias) for key in select.order)}"
         if select.limit is not None:
             limit = select.limit
             sql += f" LIMIT {limit if isinstance(limit, int) else self._parameter(limit)}"
@@ -176,6 +184,66 @@ class _Writer:
             f" JOIN {_table(join.link.source)} AS {link} ON {on}",
             [f"{_column(ref, link)} = {local}" for ref, local in pairs],
         )
+
+    def _condition(self, condition: Condition, alias: str) -> str:
+        match condition:
+            case Filter():
+                return self._filter(condition, alias)
+            case Compare():
+                return self._compare(condition, alias)
+            case And():
+                return self._all(condition.items, alias)
+            case Or():
+                items = [self._condition(item, alias) for item in condition.items]
+                return f"({' OR '.join(items)})" if items else "false"
+            case Not(Exists() as found):
+                return f"NOT {self._condition(found, alias)}"
+            case Not():
+                # NOT would leave unknown what a null makes unknown.
+                return f"({self._condition(condition.item, alias)}) IS NOT TRUE"
+            case Exists():
+                return f"EXISTS ({self._hop(condition.hop, alias, None, condition.conditions)})"
+
+    def _all(self, conditions: tuple[Condition, ...], alias: str) -> str:
+        items = [self._condition(item, alias) for item in conditions]
+        return f"({' AND '.join(items)})" if items else "true"
+
+    def _compare(self, compare: Compare, alias: str) -> str:
+        parameter = compare.parameter and self._parameter(compare.parameter)
+        path = compare.path and self._parameter(compare.path)
+        column = _column(compare.column, alias)
+        return comparison(compare.operator, column, compare.column.type, parameter, path)
+
+    def _hop(
+        self, hop: Hop, parent: str, below: Order | None, conditions: tuple[Condition, ...] = ()
+    ) -> str:
+        """The rows of one step: nothing of them, or what an order wants of them."""
+        alias = self._alias()
+        joined, where = self._join(hop.join, alias, parent)
+        origin = f"{_table(hop.source)} AS {alias}{joined}"
+        value = "" if below is None else f" {self._ordered(below, alias)}"
+        if not hop.order:
+            where += [self._condition(condition, alias) for condition in conditions]
+            return f"SELECT{value} FROM {origin} WHERE {' AND '.join(where)}"
+        order = ", ".join(self._order(key, alias) for key in hop.order)
+        if below is not None:
+            return (
+                f"SELECT{value} FROM {origin} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT 1"
+            )
+        # Of several rows the first is meant, whatever the conditions say of the others.
+        first = (
+            f"SELECT {alias}.* FROM {origin} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT 1"
+        )
+        return f"SELECT FROM ({first}) AS {alias} WHERE {self._all(conditions, alias)}"
+
+    def _order(self, key: Order, alias: str) -> str:
+        nulls = f" NULLS {key.nulls.upper()}" if key.nulls else ""
+        return self._ordered(key, alias) + (" DESC" if key.descending else "") + nulls
+
+    def _ordered(self, key: Order, alias: str) -> str:
+        if not key.hops:
+            return _column(key.column, alias)
+        return f"({self._hop(key.hops[0], alias, replace(key, hops=key.hops[1:]))})"
 
     def _filter(self, filter_: Filter, alias: str) -> str:
         column, parameter = _column(filter_.column, alias), self._parameter(filter_.parameter)
@@ -208,10 +276,6 @@ def _column(ref: ColumnRef, alias: str) -> str:
         return f"({json})"
     text = f"({json.replace('->', '->>', 1)})"
     return text if ref.type.name == "text" else f"{text}::{ref.type.name}"
-
-
-def _order(key: Order, alias: str) -> str:
-    return _column(key.column, alias) + (" DESC" if key.descending else "")
 
 
 def _table(source: Source) -> str:

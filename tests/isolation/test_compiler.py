@@ -19,6 +19,7 @@ from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
 from fraiseql_strawberry.errors import BadUserInput
 from fraiseql_strawberry.graphql.compiler import (
+    MISPLACED,
     Compiled,
     SchemaIndex,
     Settings,
@@ -55,6 +56,9 @@ async def wide(admin_url: str) -> AsyncIterator[Wide]:
 def compiled(wide: Wide, text: str) -> tuple[Any, tuple[str, ...]]:
     lifted = normalise(text)
     program = compile_operation(INDEX, parse(text), None, wide.catalog, BOUNDS, lifted=lifted)
+    if isinstance(program, StepAside) and program.reason == MISPLACED:
+        lifted = normalise(text, nested=False)  # as `Plans` does
+        program = compile_operation(INDEX, parse(text), None, wide.catalog, BOUNDS, lifted=lifted)
     return program, lifted.literals
 
 

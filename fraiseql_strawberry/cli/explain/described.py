@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...sql.catalog import OBJECT_COLUMN
 from ...sql.plan import (
-    ColumnRef,
     Constant,
     Document,
     Field,
-    Join,
     Nested,
     Parameter,
     Plan,
-    Select,
     Value,
+    parameters_of,
 )
+from .conditions import column_name, describe_condition, describe_join, describe_order
 
 __all__ = ["describe", "parameters", "slots"]
 
@@ -56,18 +54,21 @@ def _described(field: Field, keys: bool) -> dict[str, Any]:
     if isinstance(field, Constant):
         return {"key": field.key, "constant": field.text}
     if isinstance(field, Value):
-        return {"key": field.key, "column": _column(field.column)}
+        return {"key": field.key, "column": column_name(field.column)}
     below = _fields_of(field)
     found: dict[str, Any] = {"key": field.key if keys else None}
     if isinstance(field, Document):
-        found |= {"document": _column(field.column), "rows": "many" if field.many else "one"}
+        found |= {"document": column_name(field.column), "rows": "many" if field.many else "one"}
     else:
         select = field.select
         found |= {
             "source": str(select.source),
             "rows": "many" if field.many else "one",
-            "where": [*_joined(field.join), *(_filters(select))],
-            "order_by": [f"{_column(o.column)}{' desc' * o.descending}" for o in select.order],
+            "where": [
+                *(describe_join(field.join) if field.join else ()),
+                *map(describe_condition, select.filters),
+            ],
+            "order_by": [describe_order(key) for key in select.order],
             "limit": _bound(select.limit),
             "offset": _bound(select.offset),
         }
@@ -89,37 +90,9 @@ def _columns(fields: tuple[Field, ...], keys: bool) -> list[str]:
         if isinstance(field, Constant):
             shown.append(f"{field.key}: {field.text!r}")
         elif isinstance(field, Value):
-            column = _column(field.column)
+            column = column_name(field.column)
             shown.append(column if not keys or field.key == column else f"{field.key}: {column}")
     return shown
-
-
-def _joined(join: Join | None) -> list[str]:
-    if join is None:
-        return []
-    if join.link is None:
-        pairs = zip(join.remote, join.local, strict=True)
-        return [f"{_column(remote)} = {_column(local)} of the row above" for remote, local in pairs]
-    link = join.link
-    near = zip(link.local, join.local, strict=True)
-    far = zip(link.remote, join.remote, strict=True)
-    return [
-        *(f"{link.source}.{_column(a)} = {_column(b)} of the row above" for a, b in near),
-        *(f"{_column(b)} = {link.source}.{_column(a)}" for a, b in far),
-    ]
-
-
-def _filters(select: Select) -> Iterator[str]:
-    for filter_ in select.filters:
-        parameter = filter_.parameter
-        many = parameter.array and not filter_.column.type.array
-        number = f"any of ${parameter.slot + 1}" if many else f"${parameter.slot + 1}"
-        yield f"{_column(filter_.column)} = {number}"
-
-
-def _column(ref: ColumnRef) -> str:
-    own = ref.document in (None, OBJECT_COLUMN)
-    return ref.name if own else f"{ref.document}.{ref.name}"
 
 
 def _bound(value: Parameter | int | None) -> str | int | None:
@@ -131,7 +104,7 @@ def _parameters(field: Field) -> Iterator[Parameter]:
         return
     if isinstance(field, Nested):
         select = field.select
-        yield from (filter_.parameter for filter_ in select.filters)
+        yield from parameters_of(select.filters)
         bounds = (select.limit, select.offset)
         yield from (value for value in bounds if isinstance(value, Parameter))
     for below in _fields_of(field):

@@ -8,12 +8,13 @@ from .compile import Bound, Compiled, compile_operation
 from .field import FieldCompiler, Load, batch_key
 from .finished import Finished
 from .index import SchemaIndex
-from .literals import Lifted, normalise
+from .literals import MISPLACED, Lifted, normalise
 from .reason import StepAside
 from .settings import Settings
 from .verify import verify
 
 __all__ = [
+    "MISPLACED",
     "Bound",
     "Compiled",
     "FieldCompiler",

@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
-from graphql import FieldNode, GraphQLList
+from graphql import FieldNode, GraphQLInputObjectType, GraphQLList
 
 from ...sql.catalog import Catalog, ColumnType
-from ...sql.parameters import converter, parameter_type
-from ...sql.plan import ColumnRef, Document, Field, Filter, Nested, Order, Parameter, Select
-from ...sql.scalars import Scalar, members_stored
-from ...sql.source import OrderKey, Origin, Source, SourceQuery, parse_order_by
+from ...sql.parameters import parameter_type
+from ...sql.plan import Condition, Document, Field, Filter, Nested, Order, Parameter, Select
+from ...sql.scalars import Scalar
+from ...sql.source import Origin, Source, SourceQuery, parse_order_by
 from .arguments import ArgumentValue, Computed, Given, Known, Values, read_arguments
 from .columns import column_ref, document_ref
-from .core import argument_type, nullable_type
+from .comparing import comparable_values
+from .conditions import Conditions
+from .core import argument_type, named_type, nullable_type
 from .fields import Argument, Embedded, Related, Root
+from .hops import fixed_order
 from .index import ObjectIndex, SchemaIndex
 from .joins import join_of
+from .orders import read_order
 from .python_scalars import scalar_of_annotation
 from .reason import SteppedAside
 from .selection import Fragments
@@ -32,7 +36,7 @@ from .statement import Convert, Cost, Slots
 
 __all__ = ["LIST_ARGUMENTS", "Builder", "Expanded", "argument_scalar", "is_list"]
 
-LIST_ARGUMENTS = frozenset({"limit", "offset", "order_by"})
+LIST_ARGUMENTS = frozenset({"limit", "offset", "where", "order_by"})
 """Arguments that shape a list instead of filtering a column."""
 
 _NO_LITERALS: Mapping[int, int] = {}
@@ -89,16 +93,22 @@ class Builder(ABC):
             for name, value in values.items()
             if name not in LIST_ARGUMENTS
         )
-        order = self._chosen_order(values) or query.order_by
-        refs = self._order(object_, query.source, order)
+        conditions, costs = self._where(object_, root, values)
+        refs = self._chosen_order(object_, root, values)
+        refs = refs or fixed_order(self.catalog, object_, query.source, query.order_by)
         limit, offset, cost = self._bounds(values, root.many, self.settings.max_limit)
         if not root.many and refs:
             limit = 1  # the first of an order; without one, a second row is an error
         below = self.expand(object_, query.source, nodes)
         select = Select(
-            self.catalog.located(query.source), below.fields, filters, refs, limit, offset
+            self.catalog.located(query.source),
+            below.fields,
+            (*filters, *conditions),
+            refs,
+            limit,
+            offset,
         )
-        cost = Cost(cost.limit, cost.slot, below.costs)
+        cost = Cost(cost.limit, cost.slot, (*below.costs, *costs))
         return Nested(key, select, root.many, root.nullable), cost, below.hydrate
 
     def related(
@@ -116,7 +126,7 @@ class Builder(ABC):
         values = self._arguments(nodes, field)
         default = self.settings.default_limit if relation.limit is None else relation.limit
         limit, offset, cost = self._bounds(values, field.many, default)
-        order = self._order(object_, remote, relation.order_by)
+        order = fixed_order(self.catalog, object_, remote, relation.order_by)
         if not field.many and order:
             limit = 1
         below = self.expand(object_, remote, nodes)
@@ -140,20 +150,6 @@ class Builder(ABC):
             raise SteppedAside(f"{object_.name} has no sql_source")
         return object_.source
 
-    def comparison(
-        self, ref: ColumnRef, scalar: Scalar | None, *, many: bool
-    ) -> tuple[Convert, bool]:
-        """How a value is made comparable with a column, and whether it is sent as an array."""
-        members = None
-        if scalar is not None and scalar.kind == "enum":
-            members = members_stored(scalar, ref.type) or None
-        convert = converter(ref.type, members)
-        if not many:
-            return convert, False
-        if ref.type.array:
-            return lambda items: [None if item is None else convert(item) for item in items], True
-        return lambda items: [convert(item) for item in items if item is not None], True
-
     def _arguments(
         self, nodes: Sequence[FieldNode], field: Root | Related
     ) -> dict[str, ArgumentValue]:
@@ -168,40 +164,48 @@ class Builder(ABC):
         value: ArgumentValue,
     ) -> Filter:
         column = query.id_column if name == query.id_arg else query.filters.get(name, name)
-        argument = next(a for a in arguments.values() if a.python_name == name)
+        argument = argument_named(arguments, name)
         scalar = object_.scalar_of(column) or argument_scalar(argument)
         ref = column_ref(self.catalog, query.source, column, scalar, f"argument {name!r}")
         many = is_list(argument)
-        convert, array = self.comparison(ref, scalar, many=many)
+        convert, array = comparable_values(ref, scalar, many=many)
         slot = self.slots.add(value, convert, name)
         return Filter(ref, Parameter(slot, parameter_type(ref.type), array))
 
-    def _chosen_order(self, values: Mapping[str, ArgumentValue]) -> tuple[OrderKey, ...]:
+    def _where(
+        self, object_: ObjectIndex, root: Root, values: Mapping[str, ArgumentValue]
+    ) -> tuple[tuple[Condition, ...], tuple[Cost, ...]]:
+        value = values.get("where")
+        if value is None:
+            return (), ()
+        type_ = argument_type(argument_named(root.arguments, "where").definition)
+        reader = Conditions(self.index, self.catalog, self.settings, self.values, self.slots)
+        found = reader.read(object_, root.query.source, value, type_)
+        return found, (Cost(1),) * reader.relations
+
+    def _chosen_order(
+        self, object_: ObjectIndex, root: Root, values: Mapping[str, ArgumentValue]
+    ) -> tuple[Order, ...]:
         value = values.get("order_by")
+        if value is None:
+            return ()
+        type_ = argument_type(argument_named(root.arguments, "order_by").definition)
+        source = root.query.source
+        if isinstance(named_type(type_), GraphQLInputObjectType):
+            return read_order(
+                *(self.index, self.catalog, self.settings, self.values),
+                *(object_, source, value, type_),
+            )
         match value:
-            case None:
-                return ()
             case Known():
                 chosen = value.value
             case Given():
-                chosen = self.values[value.key]
+                chosen = value.value(self.values)
             case Computed():
                 raise SteppedAside("a variable inside of an order")
         items = cast(list[Any], chosen) if isinstance(chosen, list) else [chosen]
-        return tuple(key for item in items for key in parse_order_by(_order_text(item)))
-
-    def _order(
-        self, object_: ObjectIndex, source: Source, keys: tuple[OrderKey, ...]
-    ) -> tuple[Order, ...]:
-        return tuple(
-            Order(
-                column_ref(
-                    self.catalog, source, key.column, object_.scalar_of(key.column), "order_by"
-                ),
-                key.descending,
-            )
-            for key in keys
-        )
+        keys = tuple(key for item in items for key in parse_order_by(_order_text(item)))
+        return fixed_order(self.catalog, object_, source, keys)
 
     def _bounds(
         self, values: Mapping[str, ArgumentValue], many: bool, default: int
@@ -226,6 +230,11 @@ class Builder(ABC):
 
 
 _INT8 = ColumnType("int8")
+
+
+def argument_named(arguments: Mapping[str, Argument], name: str) -> Argument:
+    """The argument of a Python name."""
+    return next(a for a in arguments.values() if a.python_name == name)
 
 
 def argument_scalar(argument: Argument) -> Scalar | None:

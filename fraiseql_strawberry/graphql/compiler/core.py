@@ -16,6 +16,7 @@ __all__ = [
     "argument_type",
     "coerce_literal",
     "coerce_value",
+    "input_type",
     "named_type",
     "nullable_type",
     "type_of_node",
@@ -47,3 +48,8 @@ def nullable_type(type_: Any) -> tuple[Any, bool]:
 def argument_type(argument: Any) -> Any:
     """The type of an argument."""
     return argument.type
+
+
+def input_type(type_info: Any) -> Any:
+    """The type of the value that a visitor is at; None where nobody knows it."""
+    return type_info.get_input_type()

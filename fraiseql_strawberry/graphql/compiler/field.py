@@ -20,6 +20,7 @@ from .arguments import Known, Values
 from .attributes import AttributeBuilder
 from .builder import Builder
 from .columns import column_ref
+from .comparing import comparable_values
 from .fields import FieldIndex, Opaque, Related, Root, without_obstacle
 from .finished import Finished, FinishedRows
 from .hydrate import Rows
@@ -203,7 +204,7 @@ class FieldCompiler:
         for name, value in columns.items():
             scalar = object_.scalar_of(name)
             ref = column_ref(self._catalog, object_.source, name, scalar, f"load({cls.__name__})")
-            convert, array = builder.comparison(ref, scalar, many=ref.type.array)
+            convert, array = comparable_values(ref, scalar, many=ref.type.array)
             slot = builder.slots.add(Known(value), _nullable(convert), name)
             filters.append(Filter(ref, Parameter(slot, parameter_type(ref.type), array)))
         key = (cls, *columns)

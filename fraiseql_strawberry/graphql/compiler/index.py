@@ -123,6 +123,17 @@ class ObjectIndex:
         fields = map(without_obstacle, self.fields.values())
         return {field.python_name: field for field in fields if isinstance(field, Embedded)}
 
+    @cached_property
+    def relations(self) -> Mapping[str, Related]:
+        """The relations, by their Python names."""
+        found: dict[str, Related] = {}
+        for name, field in self.fields.items():
+            behind = without_obstacle(field)
+            if isinstance(behind, Related):
+                declared = self.type.fields[name].extensions[_DEFINITION]
+                found[declared.python_name] = behind
+        return found
+
     def scalar_of(self, column: str) -> Scalar | None:
         """The scalar of the attribute that a column fills, if one does."""
         attribute = self.attributes.get(column) if self.definition else None

@@ -2,16 +2,16 @@
 
 `{ post(id: "1f…") { title } }` with a new id each time would be parsed and compiled each time.
 Here the literal is taken out of the text, and coerced again on each request by its argument's
-type. Only plain `name: literal` pairs of fields are lifted, never inside of lists and objects,
-variable definitions or directives, nor texts with escapes: there a literal may decide whether
-the document is valid. Equal literals stay recognisable as equal in the key, since fields of one
-response key must have equal arguments (GraphQL specification, 5.3.2).
+type. Only `name: literal` pairs are lifted, of fields and of the input objects they are given,
+never items of lists, variable definitions or directives, nor texts with escapes: there a literal
+may decide whether the document is valid. Equal literals stay recognisable as equal in the key,
+since fields of one response key must have equal arguments (GraphQL specification, 5.3.2).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,19 +27,23 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     IntValueNode,
+    ListValueNode,
+    ObjectFieldNode,
+    ObjectValueNode,
     StringValueNode,
     TypeInfo,
     TypeInfoVisitor,
     Undefined,
+    ValueNode,
     Visitor,
     visit,
 )
 
-from .core import argument_type, coerce_literal, nullable_type
+from .core import argument_type, coerce_literal, input_type, nullable_type
 from .reason import SteppedAside
 from .selection import response_key
 
-__all__ = ["NOTHING_LIFTED", "Lifted", "Literals", "normalise"]
+__all__ = ["MISPLACED", "NOTHING_LIFTED", "Lifted", "Literals", "normalise"]
 
 # Characters that a string may hold and still be lifted: none that ends, escapes or invalidates it.
 _PLAIN = r'[^"\\\x00-\x1f\ud800-\udfff]'
@@ -49,7 +53,7 @@ _PLAIN = r'[^"\\\x00-\x1f\ud800-\udfff]'
 # anywhere), a literal is found where the parser finds none; `Literals` notices.
 _PART = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*"""|"(?:[^"\\\n\r]|\\.)*"|\#[^\n\r]*|'
-    rf'\((?P<list>[^()"\#\[\]{{}}]*(?:"(?!""){_PLAIN}*"[^()"\#\[\]{{}}]*)*)\)',
+    rf'\((?P<list>[^()"\#]*(?:"(?!""){_PLAIN}*"[^()"\#]*)*)\)',
     re.DOTALL | re.ASCII,
 )
 _DIRECTIVE = re.compile(r"@\s*[_A-Za-z]\w*\s*\Z", re.ASCII)
@@ -61,6 +65,8 @@ _LITERAL = re.compile(
     rf'(?![\w.]))|"{_PLAIN}*"',
     re.ASCII,
 )
+_NESTED = re.compile(r"[\[\]{}]")
+_DEFINITIONS = re.compile(r"[\s,]*\$", re.ASCII)
 _MARK = "\x00"
 _MAX_CHARACTERS = 20_000
 _INT_DIGITS = 11
@@ -82,10 +88,18 @@ class Lifted:
 
 
 NOTHING_LIFTED = Lifted("")
+MISPLACED = "a literal is not where it seems to be"
+"""Why a document is not read without its literals: there is none for the parser, or not for a type,
+such as inside of a JSON value."""
 
 
-def normalise(text: str) -> Lifted:
-    """Take the literals out of a document that has not been parsed yet."""
+def normalise(text: str, *, nested: bool = True) -> Lifted:
+    """Take the literals out of a document that has not been parsed yet.
+
+    Args:
+        text: The document.
+        nested: Whether those inside of input objects are taken too.
+    """
     if "(" not in text or _MARK in text or len(text) > _MAX_CHARACTERS:
         return Lifted(text)
     literals: list[str] = []
@@ -94,7 +108,9 @@ def normalise(text: str) -> Lifted:
     end = 0
     for part in _PART.finditer(text):
         begin, stop = part.span("list")
-        if begin < 0 or ":" not in part["list"]:
+        if begin < 0 or ":" not in part["list"] or _DEFINITIONS.match(text, begin, stop):
+            continue
+        if not nested and _NESTED.search(part["list"]):
             continue
         if "@" in text and _DIRECTIVE.search(text, max(0, begin - _LONGEST_DIRECTIVE), begin - 1):
             continue
@@ -139,7 +155,7 @@ class Literals:
         for start, token in zip(lifted.starts, lifted.literals, strict=True):
             found = finder.found.get(start)
             if found is None or found[0] != start + len(token):
-                raise SteppedAside("a literal is not where it seems to be")
+                raise SteppedAside(MISPLACED)
             coercers.append(_coercer(token, found[1]))
         if finder.lifted & finder.kept:
             # Fields of one response key have equal arguments: that was checked for this text only.
@@ -168,22 +184,46 @@ class _ArgumentFinder(Visitor):
         super().__init__()
         self.type_info = type_info
         self.found: dict[int, tuple[int, Any]] = {}
-        self.lifted: set[tuple[str, str]] = set()
-        self.kept: set[tuple[str, str]] = set()
+        self.lifted: set[tuple[str | int, ...]] = set()
+        self.kept: set[tuple[str | int, ...]] = set()
         self._starts = starts
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
         for argument in node.arguments or ():
-            location = argument.value.loc
-            is_lifted = location is not None and location.start in self._starts
-            literals = self.lifted if is_lifted else self.kept
-            if isinstance(argument.value, (IntValueNode, FloatValueNode, StringValueNode)):
-                literals.add((response_key(node), argument.name.value))
+            place = (response_key(node), argument.name.value)
+            for path, literal in _literals(argument.value, place):
+                is_lifted = literal.loc is not None and literal.loc.start in self._starts
+                (self.lifted if is_lifted else self.kept).add(path)
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
-        location, argument = node.value.loc, self.type_info.get_argument()
-        if location is not None and location.start in self._starts and argument is not None:
-            self.found[location.start] = (location.end, argument_type(argument))
+        argument = self.type_info.get_argument()
+        if argument is not None:
+            self._find(node.value, argument_type(argument))
+
+    def enter_object_field(self, node: ObjectFieldNode, *_: Any) -> None:
+        self._find(node.value, input_type(self.type_info))
+
+    def _find(self, node: ValueNode, type_: Any) -> None:
+        location = node.loc
+        if location is not None and location.start in self._starts and type_ is not None:
+            self.found[location.start] = (location.end, type_)
+
+
+def _literals(
+    node: ValueNode, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], ValueNode]]:
+    """The numbers and strings of an argument, with where they are."""
+    match node:
+        case IntValueNode() | FloatValueNode() | StringValueNode():
+            yield path, node
+        case ObjectValueNode():
+            for field in node.fields:
+                yield from _literals(field.value, (*path, field.name.value))
+        case ListValueNode():
+            for number, item in enumerate(node.values):
+                yield from _literals(item, (*path, number))
+        case _:
+            pass
 
 
 def _coercer(token: str, type_: Any) -> Callable[[str], Any]:

@@ -20,6 +20,10 @@ class Settings:
         first_parameter: The number of a statement's first own parameter; `$1` is the tenant's.
         max_shapes: How many statements are kept per operation or field; the oldest goes first.
         max_fields: How many fields the standard lane keeps compiled.
+        max_conditions: How many conditions one `where` may have.
+        max_condition_depth: How deep they may be inside of each other.
+        max_items: How many values one list of them may have.
+        max_order_keys: How many keys one order may have.
     """
 
     max_limit: int = 1000
@@ -28,3 +32,7 @@ class Settings:
     first_parameter: int = 2
     max_shapes: int = 64
     max_fields: int = 1000
+    max_conditions: int = 100
+    max_condition_depth: int = 10
+    max_items: int = 1000
+    max_order_keys: int = 10

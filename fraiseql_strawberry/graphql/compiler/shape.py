@@ -8,8 +8,12 @@ from typing import Any, cast
 from graphql import (
     DirectiveNode,
     GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLScalarType,
     GraphQLSchema,
     Node,
+    ObjectFieldNode,
     VariableDefinitionNode,
     VariableNode,
     Visitor,
@@ -17,7 +21,7 @@ from graphql import (
 )
 
 from .arguments import Values
-from .core import named_type, type_of_node
+from .core import named_type, nullable_type, type_of_node
 from .reason import SteppedAside
 
 __all__ = ["Shape"]
@@ -28,8 +32,9 @@ _ABSENT = "absent"
 class Shape:
     """The key of a request's statement among those of its operation.
 
-    A variable counts by its presence. One that an `@skip` or `@include` reads, or that holds a
-    member of an enum (it may choose an order), counts by its value.
+    A variable counts by its presence. One that an `@skip` or `@include` reads, that holds a member
+    of an enum (it may choose an order), or that is true or false in a condition, counts by its
+    value. An input object counts by its structure: which fields it has, and what those choose.
 
     Args:
         schema: The schema.
@@ -41,7 +46,7 @@ class Shape:
         SteppedAside: For a directive other than `@skip` and `@include`.
     """
 
-    __slots__ = ("_by_presence", "_by_value", "_selects")
+    __slots__ = ("_by_presence", "_by_structure", "_by_value", "_selects")
 
     def __init__(
         self,
@@ -60,12 +65,20 @@ class Shape:
         self._selects = bool(finder.variables)
         by_value: list[str] = []
         by_presence: list[str] = []
+        by_structure: list[tuple[str, Any]] = []
         for definition in variables:
             name = definition.variable.name.value
-            type_ = named_type(type_of_node(schema, definition.type))
-            chooses = isinstance(type_, GraphQLEnumType)
+            whole = type_of_node(schema, definition.type)
+            type_ = named_type(whole)
+            if isinstance(type_, GraphQLInputObjectType):
+                by_structure.append((name, whole))
+                continue
+            chooses = isinstance(type_, GraphQLEnumType) or (
+                _is_boolean(type_) and name in finder.inside
+            )
             (by_value if chooses or name in finder.variables else by_presence).append(name)
         self._by_value = tuple(by_value)
+        self._by_structure = tuple(by_structure)
         self._by_presence = tuple(by_presence)
 
     @property
@@ -83,7 +96,30 @@ class Shape:
         for name in self._by_value:
             value = values.get(name, _ABSENT)
             key.append(tuple(cast(list[Any], value)) if isinstance(value, list) else value)
+        for name, type_ in self._by_structure:
+            value = values.get(name, _ABSENT)
+            key.append(value if value is _ABSENT else _structure(value, type_))
         return tuple(key)
+
+
+def _structure(value: Any, type_: Any) -> Any:
+    """What of a value decides a statement: no operand, and no length of a list of operands."""
+    if value is None:
+        return None
+    type_, _ = nullable_type(type_)
+    if isinstance(type_, GraphQLList):
+        of_type = cast(Any, type_).of_type
+        if not isinstance(named_type(of_type), GraphQLInputObjectType):
+            return True
+        return tuple([_structure(item, of_type) for item in value])
+    if isinstance(type_, GraphQLInputObjectType):
+        fields = type_.fields
+        return tuple([(name, _structure(value[name], fields[name].type)) for name in value])
+    return value if isinstance(type_, GraphQLEnumType) or _is_boolean(type_) else True
+
+
+def _is_boolean(type_: Any) -> bool:
+    return isinstance(type_, GraphQLScalarType) and type_.name == "Boolean"
 
 
 class _DirectiveFinder(Visitor):
@@ -91,6 +127,11 @@ class _DirectiveFinder(Visitor):
         super().__init__()
         self.names: set[str] = set()
         self.variables: set[str] = set()
+        self.inside: set[str] = set()
+
+    def enter_object_field(self, node: ObjectFieldNode, *_: Any) -> None:
+        if isinstance(node.value, VariableNode):
+            self.inside.add(node.value.name.value)
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
         self.names.add(node.name.value)

@@ -15,7 +15,7 @@ from ...sql.render import Rendered
 from .arguments import ArgumentValue, Computed, Given, Known, Values
 from .reason import SteppedAside
 
-__all__ = ["Convert", "Cost", "Slots", "Statement"]
+__all__ = ["Convert", "Cost", "Slots", "Statement", "refused"]
 
 Convert = Callable[[Any], Any]
 
@@ -77,7 +77,7 @@ class Slots:
             case Known():
                 self.constants[slot] = _converted(value.value, convert, argument)
             case Given():
-                self.given.append((slot, value.key, convert, argument))
+                self.given.append((slot, value.key, _at(value.path, convert), argument))
             case Computed():
                 self.computed.append((slot, value, convert, argument))
         return slot
@@ -143,6 +143,19 @@ class Statement:
             )
 
 
+def _at(path: tuple[str | int, ...], convert: Convert) -> Convert:
+    """The conversion of what is at a place inside of a value."""
+    if not path:
+        return convert
+
+    def convert_part(value: Any) -> Any:
+        for step in path:
+            value = value[step]
+        return convert(value)
+
+    return convert_part
+
+
 def _converted(value: Any, convert: Convert, argument: str) -> Any:
     try:
         return convert(value)
@@ -153,4 +166,14 @@ def _converted(value: Any, convert: Convert, argument: str) -> Any:
 def _refused(argument: str, error: Exception) -> BadUserInput:
     # The library's own words only: those of the interpreter may quote the value at length.
     reason = str(error) if type(error) is ValueError else "the value cannot be used here"
+    return refused(argument, reason)
+
+
+def refused(argument: str, reason: str) -> BadUserInput:
+    """The error for an argument that cannot be served.
+
+    Args:
+        argument: Its name, or the path to what is in it.
+        reason: Why, without the value.
+    """
     return BadUserInput(f"Argument '{argument}': {reason}", extensions={"argument": argument})

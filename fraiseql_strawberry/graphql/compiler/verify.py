@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
-from graphql import GraphQLEnumType, Undefined
+from graphql import GraphQLEnumType, GraphQLInputObjectType, Undefined
 
 from ...errors import SchemaError
 from ...sql.catalog import Catalog, ColumnType
@@ -81,6 +81,16 @@ class _Verifier:
         self._order(user, object_, query.source, query.order_by)
         for argument in root.arguments.values():
             name = argument.python_name
+            generated = isinstance(
+                named_type(argument_type(argument.definition)), GraphQLInputObjectType
+            )
+            if name in ("where", "order_by") and generated:
+                continue  # their columns are those of the type, which has been looked at
+            if name == "where":
+                raise SchemaError(
+                    f"{user}(where:) is generated: take it out of the signature, and say "
+                    "where=[…] or auto_params=True in the decorator"
+                )
             if name == "order_by":
                 for key in _choices(user, argument):
                     self._order(user, object_, query.source, key)

@@ -28,6 +28,7 @@ from graphql import (
     is_leaf_type,
 )
 
+from tests.isolation.wide.found import Related, holds, in_order, refuse
 from tests.isolation.wide.rows import Rows
 from tests.isolation.wide.types import schema as strawberry_schema
 
@@ -91,6 +92,24 @@ class Judge:
                     rows, key=lambda row: (_instant(row["a_zoned_stamp"]), -row["number"])
                 )
         return _page(_filtered(rows, arguments), arguments)
+
+    def _query_found_things(self, _: Any, arguments: dict[str, Any]) -> list[Any]:
+        rows = sorted(self._rows["tb_thing"], key=lambda row: -row["number"])
+        return self._found("Thing", rows, arguments)
+
+    def _query_found_people(self, _: Any, arguments: dict[str, Any]) -> list[Any]:
+        return self._found("Person", _by_id(self._rows["tb_person"]), arguments)
+
+    def _query_found_notes(self, _: Any, arguments: dict[str, Any]) -> list[Any]:
+        return self._found("Note", _by_id(self._rows["tb_note"]), arguments)
+
+    def _found(self, type_: str, rows: list[Any], arguments: dict[str, Any]) -> list[Any]:
+        where, order = arguments.get("where"), arguments.get("order_by") or []
+        related = Related(self._rows)
+        kept = [row for row in rows if where is None or holds(related, type_, row, where)]
+        if where is not None:
+            refuse(where)
+        return _page(in_order(related, type_, kept, order), arguments)
 
     def _query_thing(self, _: Any, arguments: dict[str, Any]) -> Any:
         return _one(self._rows["tb_thing"], id=str(arguments["id"]))

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
@@ -17,6 +18,7 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
+from tests.isolation.wide.conditions import orders, wheres
 from tests.isolation.wide.rows import _UUIDS, POOLS
 from tests.isolation.wide.types import HAND_WRITTEN
 from tests.isolation.wide.types import schema as strawberry_schema
@@ -165,6 +167,8 @@ def _arguments(state: _State, arguments: dict[str, Any]) -> str:
 
 def _argument(state: _State, name: str, type_: GraphQLInputType) -> str:
     draw = state.draw
+    if isinstance(get_named_type(type_), GraphQLInputObjectType):
+        return _input(state, draw((wheres if name == "where" else orders)(type_)), type_)
     value = _value(draw, name, type_)
     if draw(st.booleans()):
         return _literal(draw, value, type_)
@@ -175,6 +179,34 @@ def _argument(state: _State, name: str, type_: GraphQLInputType) -> str:
         return state.define(str(type_), value, _ABSENT, None)
     default = _literal(draw, _value(draw, name, type_), type_, block=False)
     return state.define(f"{type_} = {default}", value, _ABSENT, None)
+
+
+def _input(state: _State, value: Any, type_: Any) -> str:
+    """An input object as a literal, a variable, or a literal with variables inside."""
+    draw = state.draw
+    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    if draw(st.sampled_from([False, False, False, True])):
+        choices = (value, value) if inner is not type_ else (value, value, _ABSENT)
+        return state.define(str(type_), *choices)
+    if isinstance(inner, GraphQLList) and isinstance(value, list):
+        return f"[{', '.join(_input(state, item, inner.of_type) for item in value)}]"
+    if isinstance(inner, GraphQLInputObjectType) and isinstance(value, dict):
+        members = [
+            f"{name}: {_input(state, member, inner.fields[name].type)}"
+            for name, member in value.items()
+        ]
+        return f"{{{draw(st.sampled_from([', ', ' '])).join(members)}}}"
+    if isinstance(get_named_type(inner), GraphQLEnumType) and isinstance(value, str):
+        return value
+    return _json_literal(value)
+
+
+def _json_literal(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{k}: {_json_literal(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json_literal, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _value(draw: Any, name: str, type_: Any) -> Any:

@@ -247,6 +247,22 @@ def things(
 ) -> list[Thing]: ...
 
 
+@fraiseql.query(sql_source="v_thing", order_by="-number", auto_params=True)
+def found_things() -> list[Thing]: ...
+
+
+@fraiseql.query(
+    sql_source="v_person",
+    order_by="id",
+    auto_params={"where": ["name", "things.number", "boss.name", "staff"], "order_by": ["name"]},
+)
+def found_people(limit: int = 20) -> list[Person]: ...
+
+
+@fraiseql.query(sql_source="v_note", order_by="id", auto_params=["where"])
+def found_notes(limit: int = 50) -> list[Note]: ...
+
+
 @fraiseql.query(sql_source="v_thing", id_arg="id")
 def thing(id: UUID) -> Thing | None: ...
 
@@ -296,6 +312,7 @@ async def person(session: fraiseql.TenantSession, id: UUID) -> Person | None:
 
 HAND_WRITTEN = frozenset({"shout", "itself", "doubled", "greeting", "person"})
 FIELDS = [
+    *(found_things, found_people, found_notes),
     *(things, thing, last_thing, people, tag, shelves, notes, letters, letter),
     *(greeting, person),
 ]

@@ -1,0 +1,1 @@
+"""Input types that are generated: filters, orders, and the arguments that take them."""

@@ -15,11 +15,14 @@ from types import FrameType
 import uvicorn
 
 from example_app import database
-from example_app.app import create_app
+from example_app.app import CONFIG, create_app
 from example_app.data import read_blogs
 from fraiseql_strawberry.auth import mint_token
+from fraiseql_strawberry.config import Strategy, load_config, with_overrides
 from fraiseql_strawberry.embedded import durable_dir, open_server
 from fraiseql_strawberry.errors import SetupError
+from fraiseql_strawberry.lifecycle import apply_control_schema
+from fraiseql_strawberry.lifecycle.administrator import Administrator
 
 ENOUGH = 24 * 60 * 60  # seconds that a demo's token lives
 
@@ -70,9 +73,20 @@ def serve(options: argparse.Namespace, urls: database.Urls) -> None:
     os.environ["DATABASE_URL"] = urls.app_url
     os.environ["REGISTRY_DATABASE_URL"] = urls.app_url  # where tenants have databases
     os.environ["ADMIN_DATABASE_URL"] = urls.admin_url
+    asyncio.run(prepare_lifecycle(options.strategy))
     app = create_app(strategy=options.strategy)
     config = uvicorn.Config(app, host=options.host, port=options.port, log_level="warning")
     Server(config).run()
+
+
+async def prepare_lifecycle(strategy: Strategy) -> None:
+    """What `fraiseql-strawberry init --apply` does: provision_tenant writes there."""
+    config = with_overrides(load_config(CONFIG), {"multitenancy": {"strategy": strategy}})
+    administrator = Administrator.of(config)
+    try:
+        await apply_control_schema(config, administrator)
+    finally:
+        await administrator.close()
 
 
 def greet(url: str) -> None:
@@ -93,6 +107,16 @@ def greet(url: str) -> None:
             '-H "Authorization: Bearer $TOKEN" '
             '-d \'{"query":"{ posts(limit: 3) { id title author { name } } }"}\''
         )
+    admin = mint_token(
+        secret, tenant=None, user="operator", scopes=["admin:tenants"], lifetime=ENOUGH
+    )
+    say(f"\n# Who may make tenants\nADMIN={admin}")
+    say(
+        f"curl -s {url}/graphql -H 'Content-Type: application/json' "
+        '-H "Authorization: Bearer $ADMIN" '
+        '-d \'{"query":"mutation { provisionTenant(name: \\"Initech\\", plan: \\"free\\") '
+        "{ id name status } }\"}'"
+    )
     say(f"\n# GraphiQL: {url}/graphql (paste a token into its headers)")
     say(f'# REST:     curl -s {url}/posts -H "Authorization: Bearer $TOKEN"')
     say(f"\nready {url}")

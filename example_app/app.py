@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 import fraiseql_strawberry as fraiseql
 from example_app import schema as blog
+from example_app.tables import BlogTables
 from fraiseql_strawberry import TenantSession
 from fraiseql_strawberry.metrics import Metrics
 
@@ -25,7 +26,9 @@ def create_app(**overrides: Any) -> FastAPI:
         **overrides: Keys of `[multitenancy]` that replace those of the file.
     """
     metrics = Metrics()
-    tenancy = fraiseql.Tenancy.from_toml(CONFIG, observers=[metrics], **overrides)
+    tenancy = fraiseql.Tenancy.from_toml(
+        CONFIG, observers=[metrics], migrations=BlogTables(), **overrides
+    )
     app = FastAPI(title="Blog platform")
     tenancy.install(app)
     schema = fraiseql.build_schema(blog)

@@ -14,14 +14,14 @@ from example_app.data import Blog, read_blogs
 from example_app.urls import Urls
 from fraiseql_strawberry.registry import ANNOUNCE_CHANGES
 
-__all__ = ["Content", "Progress", "contents", "run_formatted", "sql"]
+__all__ = ["HOME", "Content", "Progress", "contents", "run_formatted", "sql"]
 
 _SQL = Path(__file__).parent / "sql"
 _ANNOUNCED = ("announce_changes", "7_registry")
 _ROW = ("3_schemas", "4_tables", "5_policies", "6_views", *_ANNOUNCED, "8_owners")
 _CONTROL = ("control/tenants", *_ANNOUNCED)
 _REGISTRY = ("control/tenant_databases",)
-_HOME = ("tenant/1_home", "tenant/2_tables", "tenant/3_views", "tenant/4_owners")
+HOME = ("tenant/1_home", "tenant/2_tables", "tenant/3_views", "tenant/4_owners")
 
 Progress = Callable[[str], object]
 
@@ -93,9 +93,9 @@ def contents(urls: Urls) -> list[Content]:
     if urls.strategy == "row":
         return [Content(urls, "app", once=_ROW, listed=True, blogs=blogs)]
     if urls.strategy == "schema":
-        control = Content(urls, "fraiseql", once=_CONTROL, each=_HOME, listed=True, blogs=blogs)
+        control = Content(urls, "fraiseql", once=_CONTROL, each=HOME, listed=True, blogs=blogs)
         return [control]
-    homes = [Content(urls.of(blog.tenant_id), "app", each=_HOME, blogs=(blog,)) for blog in blogs]
+    homes = [Content(urls.of(blog.tenant_id), "app", each=HOME, blogs=(blog,)) for blog in blogs]
     return [*homes, Content(urls, "fraiseql", once=_REGISTRY)]
 
 

@@ -7,9 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import fraiseql_strawberry as fraiseql
 from fraiseql_strawberry import TenantSession, requires_scope
+from fraiseql_strawberry.lifecycle import TenantRecord
 
 log = logging.getLogger("example_app")
 
@@ -93,6 +95,39 @@ async def publish_post(session: TenantSession, id: UUID) -> Post | None:
     update = text("UPDATE tb_post SET published = true WHERE id = :id RETURNING id")
     found = await session.scalar(update, {"id": id})
     return await fraiseql.load(Post, session, id=found) if found else None
+
+
+@fraiseql.type
+class Tenant:
+    """A blog of its own."""
+
+    id: UUID
+    name: str
+    plan: str
+    status: str
+
+
+@fraiseql.mutation(tenant=False)
+@requires_scope("admin:tenants")
+async def provision_tenant(info, name: str, plan: str) -> Tenant:
+    """Make a tenant, with its schema or database where it has one, and its first rows."""
+    made = await info.context["tenants"].create(name, plan, seed=write_first_rows)
+    # What was written down, as the administrator reads it.
+    record = await info.context["admin_db"].fetchrow(
+        "SELECT id, name, plan, status FROM fraiseql.tenants WHERE id = $1", UUID(made.id)
+    )
+    return Tenant(**dict(record))
+
+
+async def write_first_rows(session: AsyncSession, tenant: TenantRecord) -> None:
+    """What a new blog begins with; written with the rights that its requests have."""
+    author = text("INSERT INTO tb_user (name, email) VALUES (:name, 'editor@example.com')")
+    await session.execute(author, {"name": f"Editor of {tenant.name}"})
+    post = text(
+        "INSERT INTO tb_post (user_id, title, content) "
+        "SELECT id, :title, 'A draft to begin with' FROM tb_user"
+    )
+    await session.execute(post, {"title": "Welcome"})
 
 
 @fraiseql.middleware

@@ -12,6 +12,7 @@ from strawberry.fastapi import BaseContext
 
 from ..errors import Forbidden, TenantSwitchRefused
 from ..events import TenantResolved, notify
+from ..lifecycle import Tenants, tenants_of
 from ..runtime import Runtime
 from ..scope import RequestScope
 from ..tenant import canonical_tenant_id
@@ -20,6 +21,7 @@ from .sources import load_related
 __all__ = ["Context", "make_context"]
 
 _FROM_SCOPE = ("tenant_id", "user_id", "claims")
+_OF_ADMINISTRATORS = ("admin_db", "tenants")
 
 
 class Context(BaseContext, MutableMapping[str, Any]):
@@ -96,6 +98,19 @@ class Context(BaseContext, MutableMapping[str, Any]):
         """
         return self._runtime.session()
 
+    @property
+    def tenants(self) -> Tenants:
+        """Work on whole tenants (`tenancy.tenants`), for callers with one of `admin_scopes` only.
+
+        Raises:
+            Forbidden: For anyone else.
+        """
+        if not self._may_administrate():
+            raise Forbidden(
+                hint="tenants needs [database] admin_url, and a token with an admin scope"
+            )
+        return tenants_of(self._runtime)
+
     def fraiseql_load_related(self, field: Any, instance: Any, info: Any) -> Any:
         """What the resolver of a relation calls where the value was not read with its parent."""
         return load_related(field, instance, info)
@@ -105,14 +120,14 @@ class Context(BaseContext, MutableMapping[str, Any]):
         return self._runtime.admin_db is not None and bool(self._scope.claims.scopes & admin_scopes)
 
     def __getitem__(self, key: str) -> Any:
-        if key in _FROM_SCOPE or key == "admin_db":
+        if key in _FROM_SCOPE or key in _OF_ADMINISTRATORS:
             return getattr(self, key)
         if key.startswith("_"):
             raise KeyError(key)
         return self.__dict__[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if key in ("user_id", "claims", "admin_db") or key.startswith("_"):
+        if key in ("user_id", "claims", *_OF_ADMINISTRATORS) or key.startswith("_"):
             raise TenantSwitchRefused(hint=f"context[{key!r}] comes from the verified token")
         setattr(self, key, value)
 
@@ -124,11 +139,11 @@ class Context(BaseContext, MutableMapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         yield from _FROM_SCOPE
         if self._may_administrate():
-            yield "admin_db"
+            yield from _OF_ADMINISTRATORS
         yield from (key for key in self.__dict__ if not key.startswith("_"))
 
     def __contains__(self, key: object) -> bool:
-        if key == "admin_db":
+        if key in _OF_ADMINISTRATORS:
             return self._may_administrate()
         return key in _FROM_SCOPE or (
             isinstance(key, str) and not key.startswith("_") and key in self.__dict__
@@ -138,7 +153,7 @@ class Context(BaseContext, MutableMapping[str, Any]):
         return sum(1 for _ in self)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value, or `default`; `admin_db` is simply absent for who may not have it."""
+        """The value, or `default`; what is an administrator's is simply absent for others."""
         return self[key] if key in self else default  # noqa: SIM401 - this is get itself
 
 

@@ -109,7 +109,7 @@ class Records:
         self,
         driver: Driver,
         *,
-        status: Collection[TenantStatus] | None = None,
+        status: Collection[TenantStatus | str] | None = None,
         tag: str | None = None,
         plan: str | None = None,
     ) -> AsyncGenerator[TenantRecord]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import asyncpg
 from sqlalchemy import make_url
 
@@ -37,19 +34,20 @@ class Routes:
         self._url = config.database.url or routing.registry_url
         self._password = _reference(routing.tenant_password)
 
-    async def write(self, driver: Driver, record: TenantRecord) -> None:
+    async def write(self, driver: Driver, record: TenantRecord, database: str) -> None:
         """Write down what a request of the tenant may do, in a transaction of the caller's.
 
         Args:
             driver: The connection to the control database.
             record: The tenant; where it is served for the first time, a new row is made.
+            database: The name of its database.
 
         Raises:
             SetupError: The table is not there, or lacks a column for the status.
         """
         described = (record.name, record.plan, str(record.status))
         if record.status is TenantStatus.ACTIVE:
-            url = self.url_of(record.placement)
+            url = self.url_of(database)
             await self._execute(driver, "route", record.id, url, *described)
         else:
             await self._execute(driver, "reroute", record.id, *described)
@@ -64,7 +62,7 @@ class Routes:
         named = self._table.replace('"', "")
         return table == named or ("." not in named and table.endswith(f".{named}"))
 
-    def url_of(self, placement: Mapping[str, Any]) -> str:
+    def url_of(self, database: str) -> str:
         """The URL that a request of the tenant connects to.
 
         The password is not part of it where `[multitenancy.routing] tenant_password` says where
@@ -77,9 +75,7 @@ class Routes:
             raise SetupError(
                 "set [database] url: its role and host are those of tenants' databases"
             )
-        url = make_url(self._url.reveal()).set(
-            drivername="postgresql", database=placement["database"], query={}
-        )
+        url = make_url(self._url.reveal()).set(drivername="postgresql", database=database, query={})
         if self._password is None:
             return url.render_as_string(hide_password=False)
         # A reference stands as it is, where a password would be percent-encoded.

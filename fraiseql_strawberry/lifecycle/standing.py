@@ -78,17 +78,18 @@ class Standing:
     async def quiesce(self, record: TenantRecord, *, patience: float = _PATIENCE) -> None:
         """Wait until every transaction has ended that began writing before this moment.
 
-        A request that was admitted before its tenant was suspended may still commit.
+        A request that was admitted before its tenant was suspended may still commit. Transactions
+        are numbered for all databases of a server together.
 
         Args:
             record: The tenant, whose rows are counted or removed next.
             patience: Seconds after which a transaction that lasts is waited for no longer.
         """
-        async with self._places.inside(record) as transaction:
+        async with self._administrator.transaction() as transaction:
             now = await transaction.driver.fetchval(_QUERIES["now"])
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            async with self._places.inside(record) as transaction:
+            async with self._administrator.transaction() as transaction:
                 if await transaction.driver.fetchval(_QUERIES["is_past"], now):
                     return
             await asyncio.sleep(_POLL)

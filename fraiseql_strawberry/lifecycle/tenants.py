@@ -34,7 +34,7 @@ _log = logging.getLogger("fraiseql_strawberry")
 _UNFINISHED = (TenantStatus.PROVISIONING, TenantStatus.MIGRATING)
 _TABLE = "fraiseql.tenants"
 
-Statuses = TenantStatus | Collection[TenantStatus] | None
+Statuses = TenantStatus | str | Collection[TenantStatus | str] | None
 
 
 class Tenants:
@@ -86,7 +86,7 @@ class Tenants:
         self, *, status: Statuses = None, tag: str | None = None, plan: str | None = None
     ) -> AsyncGenerator[TenantRecord]:
         """The same as `list`, read page by page."""
-        wanted = (status,) if isinstance(status, TenantStatus) else status
+        wanted = (status,) if isinstance(status, str) else status
         async with self.parts.administrator.transaction(writes=False) as transaction:
             async for record in self.parts.records.each(
                 transaction.driver, status=wanted, tag=tag, plan=plan

@@ -77,12 +77,16 @@ class DatabasePlaces:
 
     async def refuse_taken(self, driver: Driver, record: TenantRecord) -> None:
         """No database of that name may be there (see `Places.refuse_taken`)."""
-        name = _database_of(record)
+        name = self._database_of(record)
         if await driver.fetchval(DATABASE_QUERIES["exists"], name):
             raise TenantConflict(
                 f"There is a database {name} already, and no tenant {record.id}",
                 hint="rename it or drop it; or write its tenant down as active yourself",
             )
+
+    def _database_of(self, record: TenantRecord) -> str:
+        """The database's name; a record that is older than the lifecycle does not say it."""
+        return str(record.placement.get("database") or self._names.of(record.id))
 
     # -- making -------------------------------------------------------------------------------
 
@@ -99,7 +103,7 @@ class DatabasePlaces:
             driver = transaction.driver
             record = await self._records.get(driver, record.id, lock=True)
             if record.status is TenantStatus.PROVISIONING:
-                made = await self._make(driver, _database_of(record))
+                made = await self._make(driver, self._database_of(record))
                 record = await self._records.set_status(driver, record.id, TenantStatus.MIGRATING)
         if record.status is TenantStatus.MIGRATING:
             await self._bring_to_head(record, made)
@@ -128,7 +132,7 @@ class DatabasePlaces:
             return
         if made is not None and made.revision == await self._migrations.head():
             return
-        target = MigrationTarget(self._administrator.url_of(_database_of(record)))
+        target = MigrationTarget(self._administrator.url_of(self._database_of(record)))
         async with self._administrator.transaction(lock=f"tenant:{record.id}"):
             if await self._migrations.revision(target) != await self._migrations.head():
                 await self._migrations.upgrade(target)
@@ -175,7 +179,7 @@ class DatabasePlaces:
         self, record: TenantRecord, *, snapshot: bool = False
     ) -> AsyncGenerator[AdminTransaction]:
         """The tenant's database (see `Places.inside`)."""
-        database = _database_of(record)
+        database = self._database_of(record)
         async with self._administrator.transaction(database=database, snapshot=snapshot) as one:
             yield one
 
@@ -193,7 +197,7 @@ class DatabasePlaces:
 
     async def mark_filled(self, transaction: AdminTransaction, record: TenantRecord) -> None:
         """A comment on the database, in the transaction of the rows (see `Places.mark_filled`)."""
-        name = quoted(_database_of(record))
+        name = quoted(self._database_of(record))
         comment = f"fraiseql: filled, the database of tenant {record.id}"
         await transaction.driver.execute(f"COMMENT ON DATABASE {name} IS '{comment}'")
 
@@ -213,7 +217,7 @@ class DatabasePlaces:
         """What the database was migrated to (see `Places.revision`)."""
         if self._migrations is None:
             return None
-        url = self._administrator.url_of(_database_of(record))
+        url = self._administrator.url_of(self._database_of(record))
         return await self._migrations.revision(MigrationTarget(url))
 
     def owner(self, record: TenantRecord) -> str | None:
@@ -222,14 +226,14 @@ class DatabasePlaces:
 
     async def settle(self, driver: Driver, record: TenantRecord) -> None:
         """The row of the routing table (see `Places.settle`)."""
-        await self._routes.write(driver, record)
+        await self._routes.write(driver, record, self._database_of(record))
 
     # -- removing -----------------------------------------------------------------------------
 
     async def remove(self, record: TenantRecord) -> None:
         """Drop the database, with the connections to it (see `Places.remove`)."""
         async with self._administrator.connect() as connection:
-            await drop_database(connection, _database_of(record))
+            await drop_database(connection, self._database_of(record))
 
     async def forget(self, driver: Driver, record: TenantRecord) -> None:
         """Take the row of the routing table away (see `Places.forget`)."""
@@ -238,25 +242,15 @@ class DatabasePlaces:
     async def exists(self, record: TenantRecord) -> bool:
         """Whether the database is there (see `Places.exists`)."""
         async with self._administrator.transaction() as transaction:
-            name = _database_of(record)
+            name = self._database_of(record)
             return bool(await transaction.driver.fetchval(DATABASE_QUERIES["exists"], name))
 
     async def remains(self, record: TenantRecord) -> Sequence[str]:
         """The database (see `Places.remains`)."""
-        return [f"database {_database_of(record)}"] if await self.exists(record) else []
+        return [f"database {self._database_of(record)}"] if await self.exists(record) else []
 
     async def residue(self, record: TenantRecord) -> Mapping[str, int]:
         """Rows of the control database that name the tenant (see `Places.residue`)."""
         async with self._administrator.transaction() as transaction:
             found = await named_for(transaction.driver, record.id)
         return {place: rows for place, rows in found.items() if not self._routes.holds(place)}
-
-
-def _database_of(record: TenantRecord) -> str:
-    name = record.placement.get("database")
-    if not isinstance(name, str):
-        raise TenantConflict(
-            f"The record of tenant {record.id} names no database: was it made under another "
-            "strategy?"
-        )
-    return name

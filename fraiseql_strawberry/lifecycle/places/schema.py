@@ -70,12 +70,16 @@ class SchemaPlaces:
 
     async def refuse_taken(self, driver: Driver, record: TenantRecord) -> None:
         """No schema of that name may be there (see `Places.refuse_taken`)."""
-        schema = _schema_of(record)
+        schema = self._schema_of(record)
         if await driver.fetchval(SCHEMA_QUERIES["exists"], quoted(schema)):
             raise TenantConflict(
                 f"There is a schema {schema} already, and no tenant {record.id}",
                 hint="rename it or drop it; or write its tenant down as active yourself",
             )
+
+    def _schema_of(self, record: TenantRecord) -> str:
+        """The schema's name; a record that is older than the lifecycle does not say it."""
+        return str(record.placement.get("schema") or self._names.of(record.id))
 
     # -- making -------------------------------------------------------------------------------
 
@@ -98,7 +102,7 @@ class SchemaPlaces:
         return record
 
     async def _make(self, driver: Driver, record: TenantRecord) -> Template | None:
-        schema = _schema_of(record)
+        schema = self._schema_of(record)
         template = await self.templates.current(driver)
         if template is None and self._migrations is None:
             require_migrations(None)
@@ -123,7 +127,7 @@ class SchemaPlaces:
             return
         if made is not None and made.revision == await self._migrations.head():
             return
-        schema = _schema_of(record)
+        schema = self._schema_of(record)
         target = MigrationTarget(self._administrator.url_of(), schema)
         # Nobody else migrates this tenant meanwhile; the lock goes with the process.
         async with self._administrator.transaction(lock=f"tenant:{record.id}") as transaction:
@@ -193,7 +197,7 @@ class SchemaPlaces:
 
     async def become(self, transaction: AdminTransaction, record: TenantRecord) -> None:
         """The tenant's path and role (see `Places.become`)."""
-        names = (_schema_of(record), *self._shared, "pg_temp")
+        names = (self._schema_of(record), *self._shared, "pg_temp")
         path = ", ".join(map(quoted, names))
         driver = transaction.driver
         await driver.execute(_QUERIES["become"], path, "")
@@ -203,13 +207,13 @@ class SchemaPlaces:
 
     async def tables(self, driver: Driver, record: TenantRecord) -> Sequence[TenantTable]:
         """Every table of the schema (see `Places.tables`)."""
-        return await read_tables(driver, schema=_schema_of(record))
+        return await read_tables(driver, schema=self._schema_of(record))
 
     async def revision(self, record: TenantRecord) -> str | None:
         """What the schema was migrated to (see `Places.revision`)."""
         if self._migrations is None:
             return None
-        target = MigrationTarget(self._administrator.url_of(), _schema_of(record))
+        target = MigrationTarget(self._administrator.url_of(), self._schema_of(record))
         return await self._migrations.revision(target)
 
     def owner(self, record: TenantRecord) -> str | None:
@@ -223,7 +227,7 @@ class SchemaPlaces:
 
     async def remove(self, record: TenantRecord) -> None:
         """Drop the schema, and the tenant's role (see `Places.remove`)."""
-        schema = _schema_of(record)
+        schema = self._schema_of(record)
         async with self._administrator.transaction(lock=f"tenant:{record.id}") as transaction:
             driver = transaction.driver
             if await driver.fetchval(SCHEMA_QUERIES["exists"], quoted(schema)):
@@ -253,24 +257,15 @@ class SchemaPlaces:
     async def exists(self, record: TenantRecord) -> bool:
         """Whether the schema is there (see `Places.exists`)."""
         async with self.inside(record) as transaction:
-            schema = quoted(_schema_of(record))
+            schema = quoted(self._schema_of(record))
             return bool(await transaction.driver.fetchval(SCHEMA_QUERIES["exists"], schema))
 
     async def remains(self, record: TenantRecord) -> Sequence[str]:
         """The schema (see `Places.remains`)."""
-        return [f"schema {_schema_of(record)}"] if await self.exists(record) else []
+        return [f"schema {self._schema_of(record)}"] if await self.exists(record) else []
 
     async def residue(self, record: TenantRecord) -> Mapping[str, int]:
         """Rows that name the tenant, outside of all tenants' schemas (see `Places.residue`)."""
         async with self.inside(record) as transaction:
             others = (self._names.pattern, *NOBODYS)
             return await named_for(transaction.driver, record.id, others=others)
-
-
-def _schema_of(record: TenantRecord) -> str:
-    schema = record.placement.get("schema")
-    if not isinstance(schema, str):
-        raise TenantConflict(
-            f"The record of tenant {record.id} names no schema: was it made under another strategy?"
-        )
-    return schema

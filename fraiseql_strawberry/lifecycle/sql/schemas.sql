@@ -17,13 +17,16 @@ DECLARE
   service text := NULLIF(current_setting('fraiseql.service_role'), '');
   object record;
 BEGIN
-  IF service IS NULL OR EXISTS (
-    SELECT FROM pg_class AS c, aclexplode(c.relacl) AS granted
-    WHERE c.relnamespace = place AND granted.grantee = service::regrole
-  ) THEN
+  IF service IS NULL THEN
     RETURN;
   END IF;
   EXECUTE format('GRANT USAGE ON SCHEMA %s TO %I', place, service);
+  IF EXISTS (
+    SELECT FROM pg_class AS c, aclexplode(c.relacl) AS granted
+    WHERE c.relnamespace = place AND granted.grantee = quote_ident(service)::regrole
+  ) THEN
+    RETURN;
+  END IF;
   FOR object IN
     SELECT c.oid::regclass AS name, c.relkind = 'S' AS counts FROM pg_class AS c
     WHERE c.relnamespace = place AND c.relkind IN ('r', 'p', 'v', 'S')
@@ -59,16 +62,16 @@ BEGIN
   FOR granted IN
     SELECT format('SCHEMA %s', n.oid::regnamespace) AS object, a.privilege_type AS may
     FROM pg_namespace AS n, aclexplode(n.nspacl) AS a
-    WHERE n.oid = place AND a.grantee = service::regrole
+    WHERE n.oid = place AND a.grantee = quote_ident(service)::regrole
     UNION ALL
     SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
                   c.oid::regclass), a.privilege_type
     FROM pg_class AS c, aclexplode(c.relacl) AS a
-    WHERE c.relnamespace = place AND a.grantee = service::regrole
+    WHERE c.relnamespace = place AND a.grantee = quote_ident(service)::regrole
     UNION ALL
     SELECT format('ROUTINE %s', p.oid::regprocedure), a.privilege_type
     FROM pg_proc AS p, aclexplode(p.proacl) AS a
-    WHERE p.pronamespace = place AND a.grantee = service::regrole
+    WHERE p.pronamespace = place AND a.grantee = quote_ident(service)::regrole
   LOOP
     EXECUTE format('GRANT %s ON %s TO %I', granted.may, granted.object, tenant);
     EXECUTE format('REVOKE %s ON %s FROM %I', granted.may, granted.object, service);
@@ -79,7 +82,7 @@ BEGIN
            CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES'
              WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES' END AS objects
     FROM pg_default_acl AS d, aclexplode(d.defaclacl) AS a
-    WHERE d.defaclnamespace = place AND a.grantee = service::regrole
+    WHERE d.defaclnamespace = place AND a.grantee = quote_ident(service)::regrole
   LOOP
     EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE %s IN SCHEMA %s GRANT %s ON %s TO %I',
       granted.maker, place, granted.may, granted.objects, tenant);

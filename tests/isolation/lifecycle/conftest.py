@@ -143,7 +143,7 @@ async def _drop_databases(admin: asyncpg.Connection, template: str, control: str
         await admin.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
 
 
-@pytest.fixture(scope="module", params=["row", "schema"])
+@pytest.fixture(scope="module", params=["row", "schema", "database"])
 async def shop(request: pytest.FixtureRequest, open_shop: OpenShop) -> AsyncIterator[Shop]:
     """A shop for all tests of a module, under each strategy."""
     async with open_shop(request.param) as opened:

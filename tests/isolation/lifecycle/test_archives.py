@@ -17,7 +17,7 @@ from fraiseql_strawberry.errors import ArchiveError, BadUserInput, SetupError
 from fraiseql_strawberry.lifecycle.archive import ArchiveFile, Manifest
 from tests.isolation.lifecycle.conftest import ACME, GLOBEX, OpenShop, Shop
 
-STRATEGIES = ("row", "schema")
+STRATEGIES = ("row", "schema", "database")
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ USES = (
 )
 
 
-@pytest.fixture(scope="module", params=["row", "schema"])
+@pytest.fixture(scope="module", params=["row", "schema", "database"])
 async def shop(request: pytest.FixtureRequest, open_shop: OpenShop) -> AsyncIterator[Shop]:
     """A shop with three tenants of 1, 2 and 3 customers, one of them suspended."""
     async with open_shop(request.param) as opened:
@@ -30,13 +30,18 @@ async def shop(request: pytest.FixtureRequest, open_shop: OpenShop) -> AsyncIter
             await opened.tenants.create(f"Tenant {rows}", id=tenant_id, tags=["odd"] * (rows % 2))
             await opened.fill(tenant_id, rows=rows)
         await opened.tenants.suspend(INITECH)
+        await opened.admin.execute(
+            "CREATE TABLE public.prices (about jsonb); INSERT INTO public.prices VALUES (NULL), (NULL)"
+        )
         yield opened
 
 
 def table_of(shop: Shop) -> str:
-    return (
-        "shop.customer" if shop.strategy == "row" else f"tenant_{GLOBEX.replace('-', '')}.customer"
-    )
+    """Where the session over all tenants finds rows: with a database each, in the control one."""
+    schema = f"tenant_{GLOBEX.replace('-', '')}"
+    return {"row": "shop.customer", "schema": f"{schema}.customer", "database": "public.prices"}[
+        shop.strategy
+    ]
 
 
 async def test_sees_the_rows_of_all(shop: Shop) -> None:

@@ -19,7 +19,7 @@ from fraiseql_strawberry.tenant import TenantStatus
 from tests.isolation.lifecycle.conftest import GLOBEX, OpenShop, Shop
 
 ROOT = Path(__file__).parents[3]
-STRATEGIES = ("row", "schema")
+STRATEGIES = ("row", "schema", "database")
 KILLED = -signal.SIGKILL
 
 # At random: of the messages that the work takes, and by the clock. The slow variant takes more.

@@ -15,14 +15,12 @@ from types import FrameType
 import uvicorn
 
 from example_app import database
-from example_app.app import CONFIG, create_app
+from example_app.app import create_app
 from example_app.data import read_blogs
+from example_app.lifecycle import prepare_lifecycle
 from fraiseql_strawberry.auth import mint_token
-from fraiseql_strawberry.config import Strategy, load_config, with_overrides
 from fraiseql_strawberry.embedded import durable_dir, open_server
 from fraiseql_strawberry.errors import SetupError
-from fraiseql_strawberry.lifecycle import apply_control_schema
-from fraiseql_strawberry.lifecycle.administrator import Administrator
 
 ENOUGH = 24 * 60 * 60  # seconds that a demo's token lives
 
@@ -73,20 +71,10 @@ def serve(options: argparse.Namespace, urls: database.Urls) -> None:
     os.environ["DATABASE_URL"] = urls.app_url
     os.environ["REGISTRY_DATABASE_URL"] = urls.app_url  # where tenants have databases
     os.environ["ADMIN_DATABASE_URL"] = urls.admin_url
-    asyncio.run(prepare_lifecycle(options.strategy))
+    asyncio.run(prepare_lifecycle(urls))
     app = create_app(strategy=options.strategy)
     config = uvicorn.Config(app, host=options.host, port=options.port, log_level="warning")
     Server(config).run()
-
-
-async def prepare_lifecycle(strategy: Strategy) -> None:
-    """What `fraiseql-strawberry init --apply` does: provision_tenant writes there."""
-    config = with_overrides(load_config(CONFIG), {"multitenancy": {"strategy": strategy}})
-    administrator = Administrator.of(config)
-    try:
-        await apply_control_schema(config, administrator)
-    finally:
-        await administrator.close()
 
 
 def greet(url: str) -> None:

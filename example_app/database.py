@@ -172,6 +172,8 @@ async def _register(urls: Urls) -> None:
     if urls.strategy != "database":
         return
     async with _connected(urls.migrator_url) as migrator:
+        server = urls.app_url.partition("?")[0].rpartition("/")[0]
+        await migrator.execute(sql("control/relocate"), server)
         await migrator.executemany(
             sql("control/register"),
             [

@@ -39,6 +39,8 @@ class BlogTables:
             if await connection.fetchval(_REVISION, home) == head:
                 return
             await connection.execute("SELECT set_config('blog.home', $1, true)", home)
+            if target.schema is None:  # as in 2_database.sql
+                await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
             for step in HOME:
                 await connection.execute(sql(step))
             await run_formatted(connection, "COMMENT ON SCHEMA %I IS %L", home, head)

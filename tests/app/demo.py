@@ -57,6 +57,12 @@ class Demo:
         return [line.removeprefix("TOKEN=") for line in self.lines if line.startswith("TOKEN=")]
 
     @property
+    def admin_token(self) -> str:
+        """Of somebody who may make tenants."""
+        (token,) = (line for line in self.lines if line.startswith("ADMIN="))
+        return token.removeprefix("ADMIN=")
+
+    @property
     def commands(self) -> list[str]:
         return [line for line in self.lines if line.startswith("curl ")]
 

@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from fastapi import FastAPI
 
-from example_app.app import CONFIG, create_app
+from example_app.app import create_app
 from example_app.data import ACME, GLOBEX
-from example_app.database import Urls, clone, drop, template
+from example_app.database import Urls, clone, drop
+from example_app.lifecycle import prepare_lifecycle
 from fraiseql_strawberry.auth import mint_token
-from fraiseql_strawberry.config import Strategy, load_config, with_overrides
-from fraiseql_strawberry.lifecycle import apply_control_schema
-from fraiseql_strawberry.lifecycle.administrator import Administrator
+from fraiseql_strawberry.config import Strategy
 from tests.service import Client, serving
+
+MakeTemplate = Callable[[Strategy], Awaitable[Urls]]
 
 SECRET = "a-secret-for-tests-that-is-long-enough-for-anyone"
 PROVISION = 'mutation ($name: String!) { provisionTenant(name: $name, plan: "free") { id name plan status } }'
 POSTS = "{ posts { title author { name } } }"
 
 
-@pytest.fixture(scope="module", params=["row", "schema"])
-async def urls(request: pytest.FixtureRequest, admin_url: str) -> AsyncIterator[Urls]:
+@pytest.fixture(scope="module", params=["row", "schema", "database"])
+async def urls(request: pytest.FixtureRequest, make_template: MakeTemplate) -> AsyncIterator[Urls]:
     """A blog that is prepared for work on tenants."""
-    strategy: Strategy = request.param
-    made = await clone(await template(admin_url, strategy=strategy), f"blog_{uuid4().hex[:12]}")
-    environment = {"DATABASE_URL": made.app_url, "ADMIN_DATABASE_URL": made.admin_url}
-    config = with_overrides(
-        load_config(CONFIG, environment), {"multitenancy": {"strategy": strategy}}
-    )
-    administrator = Administrator.of(config)
-    await apply_control_schema(config, administrator)
-    await administrator.close()
+    made = await clone(await make_template(request.param), f"blog_{uuid4().hex[:12]}")
+    await prepare_lifecycle(made)
     yield made
+    await drop_tenants_of(made)
     await drop(made)
 
 
+async def drop_tenants_of(urls: Urls) -> None:
+    """The databases that were made for new tenants, and the template that they were copied from."""
+    scope = hashlib.sha256(urls.database.encode()).hexdigest()[:8]
+    server = await asyncpg.connect(urls.server_url)
+    for row in await server.fetch(
+        "SELECT datname FROM pg_database WHERE datname LIKE $1 OR datname LIKE $2",
+        f"{urls.tenants}\\_%",
+        f"fraiseql_template_{scope}_%",
+    ):
+        await server.execute(f'ALTER DATABASE "{row["datname"]}" IS_TEMPLATE false')
+        await server.execute(f'DROP DATABASE "{row["datname"]}" WITH (FORCE)')
+    await server.close()
+
+
 @pytest.fixture
-async def client(urls: Urls, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+def app(urls: Urls, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    """The example, on that blog."""
     monkeypatch.setenv("DATABASE_URL", urls.app_url)
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", urls.app_url)
     monkeypatch.setenv("ADMIN_DATABASE_URL", urls.admin_url)
     monkeypatch.setenv("JWT_SECRET", SECRET)
-    async with serving(create_app(strategy=urls.strategy)) as client:
+    return create_app(strategy=urls.strategy, database_template=f"{urls.tenants}_{{id}}")
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[Client]:
+    async with serving(app) as client:
         yield client
 
 
@@ -89,15 +107,14 @@ async def test_others_may_not(client: Client, urls: Urls, tenant: UUID | None) -
 
 
 async def test_the_tenants_that_were_there_before_have_the_same_life(
-    client: Client, urls: Urls, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client: Client
 ) -> None:
     """Records that are older than the lifecycle say nothing of their place."""
-    tenancy = create_app(strategy=urls.strategy).state.fraiseql_tenancy
-    try:
-        assert (await client.data(POSTS, token(GLOBEX)))["posts"]
-        deletion = await tenancy.tenants.deletion(str(GLOBEX))
-        assert sum(deletion.rows.values()) > 40
-        receipt = await tenancy.tenants.delete(str(GLOBEX), deletion.token)
-        assert receipt.rows == sum(deletion.rows.values())
-    finally:
-        await tenancy.tenants.close()
+    tenants = app.state.fraiseql_tenancy.tenants
+    assert (await client.data(POSTS, token(GLOBEX)))["posts"]
+    deletion = await tenants.deletion(str(GLOBEX))
+    assert sum(deletion.rows.values()) > 40
+    receipt = await tenants.delete(str(GLOBEX), deletion.token)
+    assert receipt.rows == sum(deletion.rows.values())
+    refused = await client.graphql(POSTS, token(GLOBEX))
+    assert refused.json()["errors"][0]["extensions"]["code"] == "TENANT_UNAVAILABLE"

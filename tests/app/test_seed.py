@@ -86,23 +86,29 @@ async def test_tenant_isolation(
     assert "A's post" not in [post["title"] for post in seen["posts"]]
 
 
+async def pasted(lines: str) -> Any:
+    """The data of the answer that a shell prints."""
+    shell = await asyncio.create_subprocess_shell(lines, stdout=subprocess.PIPE)
+    out, _ = await shell.communicate()
+    return json.loads(out)["data"]
+
+
 async def test_the_printed_commands(demo: Demo) -> None:
     """Pasted into a shell as they stand, they answer disjoint sets of ids."""
     if shutil.which("curl") is None:
         pytest.skip("there is no curl")
-    assert len(demo.commands) == len(demo.tokens) == 2
+    *reading, provision = demo.commands
+    assert len(reading) == len(demo.tokens) == 2
     ids: list[set[str]] = []
-    for token, command, tenant in zip(demo.tokens, demo.commands, (ACME, GLOBEX), strict=True):
+    for token, command, tenant in zip(demo.tokens, reading, (ACME, GLOBEX), strict=True):
         wider = command.replace("limit: 3", "limit: 100")
         for line in (command, wider):
-            shell = await asyncio.create_subprocess_shell(
-                f"TOKEN={token}\n{line}", stdout=subprocess.PIPE
-            )
-            out, _ = await shell.communicate()
-            posts = json.loads(out)["data"]["posts"]
+            posts = (await pasted(f"TOKEN={token}\n{line}"))["posts"]
         ids.append({post["id"] for post in posts})
         assert {str(post.id) for post in blog_of(tenant).posts} <= ids[-1]
     assert ids[0].isdisjoint(ids[1])
+    made = (await pasted(f"ADMIN={demo.admin_token}\n{provision}"))["provisionTenant"]
+    assert (made["name"], made["status"]) == ("Initech", "active")
 
 
 async def test_what_operators_ask_for(demo: Demo) -> None:

@@ -10,9 +10,9 @@ from kinds import KINDS
 from results import Results
 from targets import judge
 
-__all__ = ["markdown", "text", "write_into"]
+__all__ = ["aligned", "markdown", "piped", "text", "write_into"]
 
-_BEGIN = "<!-- bench: written by `nox -s bench -- --docs`; do not edit -->"
+_COMMAND = "nox -s bench -- --docs"
 _END = "<!-- bench: end -->"
 _COLUMNS = ("", "requests/s", "p50 ms", "p99 ms", "server µs", "PostgreSQL µs", "server / floor")
 _HAND = "handwritten"
@@ -24,7 +24,7 @@ Row = tuple[str, ...]
 def text(results: Results) -> str:
     """All tables, for a terminal."""
     parts = [
-        _aligned([(KINDS[kind].title, *_COLUMNS[1:], "req/s / hand"), *_rows(results, kind)])
+        aligned([(KINDS[kind].title, *_COLUMNS[1:], "req/s / hand"), *_rows(results, kind)])
         for kind in results.kinds()
     ]
     for title, rows in (
@@ -33,7 +33,7 @@ def text(results: Results) -> str:
         ("Private memory after distinct documents, MB: server / PostgreSQL", _memory_rows(results)),
     ):
         if len(rows) > 1:
-            parts.append(f"{title}\n{_aligned(rows)}")
+            parts.append(f"{title}\n{aligned(rows)}")
     lanes: dict[str, str] = results.about.get("lanes", {})
     if lanes:
         parts.append("Lanes that the fast lane's service took")
@@ -57,7 +57,7 @@ def markdown(results: Results) -> str:
     ]
     for kind in results.kinds():
         head = (KINDS[kind].title, *_COLUMNS[1:], "requests/s / hand-written")
-        parts.append(_piped([head, *_rows(results, kind)]))
+        parts.append(piped([head, *_rows(results, kind)]))
     growth = "Processor time of a request, server and PostgreSQL together, in milliseconds."
     memory = "Private memory after so many distinct documents, in MB: server / PostgreSQL."
     for title, rows in (
@@ -66,7 +66,7 @@ def markdown(results: Results) -> str:
         (f"### Memory\n\n{memory}", _memory_rows(results)),
     ):
         if len(rows) > 1:
-            parts += [title, _piped(rows)]
+            parts += [title, piped(rows)]
     aside = {
         kind: lane
         for kind, lane in results.about.get("lanes", {}).items()
@@ -82,17 +82,23 @@ def markdown(results: Results) -> str:
     return "\n\n".join(parts)
 
 
-def write_into(page: Path, content: str) -> None:
+def write_into(page: Path, content: str, *, command: str = _COMMAND) -> None:
     """Replace what stands between the two marks of a page.
+
+    Args:
+        page: The page.
+        content: What stands there afterwards.
+        command: What the first mark says was run.
 
     Raises:
         SystemExit: The page has no such marks.
     """
-    before, begin, rest = page.read_text().partition(_BEGIN)
+    mark = f"<!-- bench: written by `{command}`; do not edit -->"
+    before, begin, rest = page.read_text().partition(mark)
     _, end, after = rest.partition(_END)
     if not (begin and end):
-        raise SystemExit(f"{page} has no {_BEGIN} and {_END}")
-    page.write_text(f"{before}{_BEGIN}\n\n{content}\n\n{_END}{after}")
+        raise SystemExit(f"{page} has no {mark} and {_END}")
+    page.write_text(f"{before}{mark}\n\n{content}\n\n{_END}{after}")
 
 
 def _rows(results: Results, kind: str) -> Iterator[Row]:
@@ -155,7 +161,8 @@ def _memory_rows(results: Results) -> list[Row]:
     return rows
 
 
-def _aligned(rows: Sequence[Row]) -> str:
+def aligned(rows: Sequence[Row]) -> str:
+    """Columns for a terminal."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines: list[str] = []
     for row in rows:
@@ -165,7 +172,8 @@ def _aligned(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _piped(rows: Sequence[Row]) -> str:
+def piped(rows: Sequence[Row]) -> str:
+    """A table in Markdown."""
     head, *body = rows
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))

@@ -38,7 +38,8 @@ async def seed(session: AsyncSession, tenant: TenantRecord) -> None:
 
 async def work(order: dict[str, Any]) -> None:
     """Do what the order says."""
-    config = Config.from_env({"DATABASE_URL": order["url"], "JWT_SECRET": "x" * 40}).override(
+    urls = dict.fromkeys(("DATABASE_URL", "REGISTRY_DATABASE_URL"), order["url"])
+    config = Config.from_env({**urls, "JWT_SECRET": "x" * 40}).override(
         database={"admin_url": order["admin_url"]}, multitenancy=order["multitenancy"]
     )
     tenancy = Tenancy(config)
@@ -51,6 +52,8 @@ async def work(order: dict[str, Any]) -> None:
         await tenants.delete(tenant_id, order["token"])
     elif order["what"] == "shelve":
         await tenants.archive(tenant_id, order["file"])
+    elif order["what"] == "template":
+        await tenants.renew_template()
     await tenancy.tenants.close()
 
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from fraiseql_strawberry.lifecycle.archive import Manifest
+from fraiseql_strawberry.lifecycle.database_template import scope_of
 from fraiseql_strawberry.tenant import TenantStatus
 from tests.isolation.lifecycle.conftest import GLOBEX, OpenShop, Shop
 
@@ -40,6 +41,7 @@ class Killing:
                 "strategy": multitenancy.strategy,
                 "id_type": "uuid",
                 "tenants_table": "fraiseql.tenants",
+                "database_template": multitenancy.database_template,
                 **({"migrations": multitenancy.migrations} if multitenancy.migrations else {}),
             },
         }
@@ -89,16 +91,30 @@ async def all_is_well(shop: Shop, *there: str) -> None:
     records = await shop.tenants.list()
     assert {record.id for record in records} == {GLOBEX, *there}
     assert {record.status for record in records} == {TenantStatus.ACTIVE}
-    schemas = await shop.admin.fetch(
-        "SELECT nspname::text AS name FROM pg_namespace WHERE nspname LIKE 'tenant\\_%'"
-    )
-    wanted = {record.placement["schema"] for record in records if record.placement}
-    assert {row["name"] for row in schemas} == wanted
-    templates = await shop.admin.fetchval(
-        "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'fraiseql\\_template%'"
-    )
-    assert templates == (shop.strategy == "schema")
+    assert await places_of(shop) == {place for one in records for place in one.placement.values()}
+    assert await templates_of(shop) == (shop.strategy != "row")
     assert await shop.count(GLOBEX) == 5
+
+
+async def places_of(shop: Shop) -> set[str]:
+    """The schemas or databases of tenants that are there."""
+    names, like = "SELECT nspname::text AS name FROM pg_namespace", r"tenant\_%"
+    if shop.strategy == "database":
+        names = "SELECT datname::text AS name FROM pg_database"
+        like = shop.tenancy.config.multitenancy.database_template.replace("_{id}", r"\_%")
+    rows = await shop.admin.fetch(f"SELECT name FROM ({names}) AS n WHERE name LIKE $1", like)
+    return {row["name"] for row in rows}
+
+
+async def templates_of(shop: Shop) -> int:
+    """How many templates are there, whole ones or not."""
+    catalog, name, like = "pg_namespace", "nspname", "fraiseql_template_"
+    if shop.strategy == "database":
+        catalog, name = "pg_database", "datname"
+        like += scope_of(shop.tenants.parts.administrator)
+    return await shop.admin.fetchval(
+        f"SELECT count(*) FROM {catalog} WHERE starts_with({name}::text, $1)", like
+    )
 
 
 async def create_killed(shop: Shop, killing: Killing, **when: Any) -> bool:
@@ -149,6 +165,13 @@ async def shelve_killed(shop: Shop, killing: Killing, file: Path, **when: Any) -
     return killed
 
 
+async def template_killed(shop: Shop, killing: Killing, file: Path, **when: Any) -> bool:
+    killed = await killing.run("template", GLOBEX, **when) == KILLED
+    await until_it_ends(killing, "template", GLOBEX)
+    await all_is_well(shop)
+    return killed
+
+
 async def survey(shop: Shop, tenant: str) -> Manifest:
     file = Path(shop.tmp) / f"{uuid4()}.zip"
     return await shop.tenants.export(tenant, file)
@@ -172,7 +195,20 @@ async def file(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "globex.zip"
 
 
-WORK = {"restore": restore_killed, "delete": delete_killed, "shelve": shelve_killed}
+WORK = {
+    "restore": restore_killed,
+    "delete": delete_killed,
+    "shelve": shelve_killed,
+    "template": template_killed,
+}
+
+
+@pytest.fixture(params=["create", *WORK])
+def what(request: pytest.FixtureRequest, shop: Shop) -> str:
+    """What is being done when the process is killed."""
+    if (shop.strategy, request.param) == ("row", "template"):
+        pytest.skip("tenants that share tables are not copied from a template")
+    return request.param
 
 
 async def run_one(shop: Shop, killing: Killing, file: Path, what: str, **when: Any) -> bool:
@@ -193,13 +229,11 @@ async def messages_of(shop: Shop, killing: Killing, file: Path, what: str, folde
     return int(counter.read_text())
 
 
-@pytest.mark.parametrize("what", ["create", *WORK])
 async def test_killed_at_some_message(shop: Shop, killing: Killing, file: Path, what: str) -> None:
     assert await run_one(shop, killing, file, what, after=random.randint(1, FEWEST_MESSAGES))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["create", *WORK])
 async def test_killed_at_many_messages(
     shop: Shop, killing: Killing, file: Path, what: str, tmp_path: Path
 ) -> None:
@@ -210,7 +244,6 @@ async def test_killed_at_many_messages(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["create", *WORK])
 async def test_killed_at_many_moments(shop: Shop, killing: Killing, file: Path, what: str) -> None:
     killed = 0
     for _ in range(MANY):

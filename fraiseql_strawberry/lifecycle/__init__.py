@@ -2,7 +2,7 @@
 
 | module | is about |
 |---|---|
-| `tenants` | `Tenants`: what a user holds as `tenancy.tenants` |
+| `tenants/` | `Tenants`: what a user holds as `tenancy.tenants` |
 | `records` | tenants as records; `control` makes the tables of the control schema |
 | `provision` | provisioning → migrating → active |
 | `template`, `schema_template`, `dump`, `warm`, `fingerprint` | what new tenants are copied from |
@@ -13,6 +13,7 @@
 | `content` | the rows of a table as bytes that are the same everywhere |
 | `standing`, `shelve` | suspended, resumed, archived |
 | `archive/` | a tenant in one file, and back |
+| `move/`, `servers` | a tenant's database goes to another server |
 | `delete`, `receipt`, `residue` | a tenant goes |
 | `everyone` | all tenants at once, and each in turn |
 | `administrator`, `queries`, `parts` | connections, SQL, and how the parts are put together |

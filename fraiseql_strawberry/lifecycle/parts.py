@@ -14,10 +14,12 @@ from .control import service_role
 from .delete import Deleting
 from .migrate.rules import alembic_config_path
 from .migrations import Migrations, SqlScripts
+from .move import Moving
 from .places import DatabasePlaces, Places, RowPlaces, SchemaPlaces
 from .provision import Provisioning
 from .records import Records
 from .routes import Routes
+from .servers import Servers
 from .shelve import Shelving
 from .standing import Standing
 
@@ -87,16 +89,21 @@ class LifecycleParts:
             return RowPlaces(
                 self.administrator, self.records, setting=multitenancy.setting, service=service
             )
-        if multitenancy.strategy == "schema":
-            return self.schemas
+        return self.schemas if multitenancy.strategy == "schema" else self.databases
+
+    @cached_property
+    def databases(self) -> DatabasePlaces:
+        """The places of tenants that have a database each."""
+        multitenancy = self.config.multitenancy
         return DatabasePlaces(
             self.administrator,
             self.records,
             names=SchemaNames(multitenancy.database_template, uuids=multitenancy.id_type == "uuid"),
             routes=Routes(self.config),
+            servers=Servers(self.administrator, multitenancy.routing.allowed_hosts),
             migrations=self.migrations,
             setting=multitenancy.setting,
-            service=service,
+            service=service_role(self.config),
         )
 
     @cached_property
@@ -129,6 +136,24 @@ class LifecycleParts:
     def shelving(self) -> Shelving:
         """Puts tenants away into files."""
         return Shelving(self.administrator, self.records, self.places, self.standing)
+
+    @cached_property
+    def moving(self) -> Moving:
+        """Moves tenants to other servers.
+
+        Raises:
+            SetupError: They have no databases of their own.
+        """
+        strategy = self.config.multitenancy.strategy
+        if strategy != "database":
+            raise SetupError(
+                f"strategy = {strategy!r}: only a tenant with its own database moves to another "
+                "server. Otherwise export it, and import the file where it is to be"
+            )
+        changed = self.runtime.changed
+        return Moving(
+            *(self.administrator, self.records, self.databases, self.standing), changed=changed
+        )
 
     @cached_property
     def deleting(self) -> Deleting:

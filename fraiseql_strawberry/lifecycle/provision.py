@@ -122,6 +122,9 @@ class Provisioning:
                 await self._places.refuse_taken(driver, known)
             _refuse_another(known, new)
             if known.status is TenantStatus.ARCHIVED:
+                # It may have been on another server: it is made anew where new ones are.
+                await self._places.forget(driver, known)
+                await self._records.place(driver, new.id, placement)
                 await self._records.set_origin(driver, new.id, new.origin)
                 known = await self._records.set_status(driver, new.id, TenantStatus.PROVISIONING)
         return known

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import asyncpg
 from sqlalchemy import make_url
 
@@ -51,6 +53,17 @@ class Routes:
             await self._execute(driver, "route", record.id, url, *described)
         else:
             await self._execute(driver, "reroute", record.id, *described)
+
+    async def move(self, driver: Driver, tenant_id: str, server: str, database: str) -> None:
+        """Send a tenant's requests to another server.
+
+        Args:
+            driver: The connection to the control database.
+            tenant_id: The tenant.
+            server: Host and port.
+            database: The name of its database there.
+        """
+        await self._execute(driver, "move_route", tenant_id, server, quote(database, safe=""))
 
     async def remove(self, driver: Driver, record: TenantRecord) -> None:
         """Forget the tenant's database."""

@@ -61,11 +61,16 @@ class Standing:
 
         Raises:
             TenantNotFound: There is no such tenant.
-            TenantConflict: It has a status that does not allow this.
+            TenantConflict: It has a status that does not allow this, or is being moved.
         """
         async with self._administrator.transaction(lock=f"tenant:{tenant_id}") as transaction:
             driver = transaction.driver
             record = await self._records.get(driver, tenant_id, lock=True)
+            if "moving" in record.placement:
+                raise TenantConflict(
+                    f"The tenant {tenant_id} is being moved",
+                    hint="finish it with `tenants move`, or name the server that it comes from",
+                )
             if record.status is status:
                 return record
             if record.status not in allowed:
@@ -85,14 +90,13 @@ class Standing:
             record: The tenant, whose rows are counted or removed next.
             patience: Seconds after which a transaction that lasts is waited for no longer.
         """
-        async with self._administrator.transaction() as transaction:
-            now = await transaction.driver.fetchval(_QUERIES["now"])
         deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            async with self._administrator.transaction() as transaction:
-                if await transaction.driver.fetchval(_QUERIES["is_past"], now):
+        async with self._places.server(record).connect() as driver:
+            now = await driver.fetchval(_QUERIES["now"])
+            while time.monotonic() < deadline:
+                if await driver.fetchval(_QUERIES["is_past"], now):
                     return
-            await asyncio.sleep(_POLL)
+                await asyncio.sleep(_POLL)
         _log.warning(
             "tenant %s: a transaction has been writing for more than %g s; not waited for",
             record.id,

@@ -11,7 +11,7 @@ from alembic.operations import Operations
 from ...lifecycle.migrate.visit import Roles
 from ...sql import golden
 from ...sql.golden import Kind, qualified
-from .operation import TenantOperation, required_role
+from .operation import TenantOperation, opposites, required_role
 
 __all__ = ["GrantTenantAccess", "HandOver", "RevokeTenantAccess", "TakeBack"]
 
@@ -65,10 +65,6 @@ class GrantTenantAccess(_Access):
         """
         operations.invoke(cls(name, kind, schema, to))
 
-    def reverse(self) -> RevokeTenantAccess:
-        """Take it away."""
-        return RevokeTenantAccess(self.name, self.kind, self.schema, self.to)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """GRANT."""
         role = required_role(self.to, roles.application, key="[database] url", argument="to")
@@ -104,10 +100,6 @@ class RevokeTenantAccess(_Access):
             to: The role; by default the one of `[database] url`.
         """
         operations.invoke(cls(name, kind, schema, to))
-
-    def reverse(self) -> GrantTenantAccess:
-        """Give it again."""
-        return GrantTenantAccess(self.name, self.kind, self.schema, self.to)
 
     def statements(self, roles: Roles) -> Iterable[str]:
         """REVOKE."""
@@ -145,10 +137,6 @@ class HandOver(_Access):
         """
         operations.invoke(cls(name, kind, schema, to))
 
-    def reverse(self) -> TakeBack:
-        """It is the migrator's again."""
-        return TakeBack(self.name, self.kind, self.schema, self.to)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """ALTER … OWNER TO."""
         role = required_role(self.to, roles.owner, key="[migrations] owner", argument="to")
@@ -183,12 +171,12 @@ class TakeBack(_Access):
         """
         operations.invoke(cls(name, kind, schema, to))
 
-    def reverse(self) -> HandOver:
-        """Hand it over again."""
-        return HandOver(self.name, self.kind, self.schema, self.to)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """ALTER … OWNER TO CURRENT_USER."""
         yield golden.hand_over(
             _kind(self.kind), _object(self.name, self.kind, self.schema), "CURRENT_USER"
         )
+
+
+opposites(GrantTenantAccess, RevokeTenantAccess)
+opposites(HandOver, TakeBack)

@@ -11,22 +11,25 @@ from ...lifecycle.migrate.visit import Roles
 from ...sql import golden
 from ...sql.golden import identifier, qualified
 from ..columns import TENANT_COLUMN
-from .operation import TenantOperation
+from .operation import TenantOperation, opposites
 
 __all__ = ["AddTenantColumn", "DropTenantColumn"]
 
 
-@Operations.register_operation("add_tenant_column")
 @dataclass(frozen=True, slots=True)
-class AddTenantColumn(TenantOperation):
-    """Adds the column that says whose a row is."""
-
-    operation = "add_tenant_column"
-
+class _TenantColumn(TenantOperation):
     table: str
     schema: str | None = None
     column: str = TENANT_COLUMN
     existing: str | None = None
+
+
+@Operations.register_operation("add_tenant_column")
+@dataclass(frozen=True, slots=True)
+class AddTenantColumn(_TenantColumn):
+    """Adds the column that says whose a row is."""
+
+    operation = "add_tenant_column"
 
     @classmethod
     def add_tenant_column(
@@ -50,10 +53,6 @@ class AddTenantColumn(TenantOperation):
         """
         operations.invoke(cls(table, schema, column, None if existing is None else str(existing)))
 
-    def reverse(self) -> DropTenantColumn:
-        """Drop it: rows no longer know whose they are."""
-        return DropTenantColumn(self.table, self.schema, self.column, self.existing)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """ADD COLUMN with the tenant of the rows that are there; then the default of new ones."""
         table, column = qualified(self.table, self.schema), identifier(self.column)
@@ -67,15 +66,10 @@ class AddTenantColumn(TenantOperation):
 
 @Operations.register_operation("drop_tenant_column")
 @dataclass(frozen=True, slots=True)
-class DropTenantColumn(TenantOperation):
+class DropTenantColumn(_TenantColumn):
     """Drops the column that says whose a row is."""
 
     operation = "drop_tenant_column"
-
-    table: str
-    schema: str | None = None
-    column: str = TENANT_COLUMN
-    existing: str | None = None
 
     @classmethod
     def drop_tenant_column(
@@ -98,11 +92,10 @@ class DropTenantColumn(TenantOperation):
         """
         operations.invoke(cls(table, schema, column, existing))
 
-    def reverse(self) -> AddTenantColumn:
-        """Add it again; whose the rows were is lost."""
-        return AddTenantColumn(self.table, self.schema, self.column, self.existing)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """DROP COLUMN."""
         table = qualified(self.table, self.schema)
         yield f"ALTER TABLE {table} DROP COLUMN {identifier(self.column)}"
+
+
+opposites(AddTenantColumn, DropTenantColumn)

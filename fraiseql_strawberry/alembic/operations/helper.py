@@ -9,7 +9,7 @@ from alembic.operations import Operations
 
 from ...lifecycle.migrate.visit import Roles
 from ...sql import golden
-from .operation import TenantOperation
+from .operation import TenantOperation, opposites
 
 __all__ = ["CreateTenantHelper", "DropTenantHelper"]
 
@@ -25,10 +25,6 @@ class CreateTenantHelper(TenantOperation):
     def create_tenant_helper(cls, operations: Operations) -> None:
         """Make the function; the type of ids and the setting are the configuration's."""
         operations.invoke(cls())
-
-    def reverse(self) -> DropTenantHelper:
-        """Drop it."""
-        return DropTenantHelper()
 
     def statements(self, roles: Roles) -> Iterable[str]:
         """CREATE FUNCTION, GRANT and ALTER … OWNER."""
@@ -52,10 +48,9 @@ class DropTenantHelper(TenantOperation):
         """Drop the function."""
         operations.invoke(cls())
 
-    def reverse(self) -> CreateTenantHelper:
-        """Make it again."""
-        return CreateTenantHelper()
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """DROP FUNCTION."""
         yield f"DROP FUNCTION {golden.HELPER}"
+
+
+opposites(CreateTenantHelper, DropTenantHelper)

@@ -12,23 +12,26 @@ from alembic.operations.ops import CreateForeignKeyOp
 from ...lifecycle.migrate.visit import Roles
 from ...sql.golden import identifier, qualified
 from ..columns import TENANT_COLUMN
-from .operation import TenantOperation
+from .operation import TenantOperation, opposites
 
 __all__ = ["CreateTenantPrimaryKey", "DropTenantPrimaryKey", "TenantForeignKey"]
 
 
-@Operations.register_operation("create_tenant_primary_key")
 @dataclass(frozen=True, slots=True)
-class CreateTenantPrimaryKey(TenantOperation):
-    """Puts the tenant in front of a table's primary key."""
-
-    operation = "create_tenant_primary_key"
-
+class _PrimaryKey(TenantOperation):
     table: str
     columns: tuple[str, ...] = ("id",)
     schema: str | None = None
     column: str = TENANT_COLUMN
     name: str | None = None
+
+
+@Operations.register_operation("create_tenant_primary_key")
+@dataclass(frozen=True, slots=True)
+class CreateTenantPrimaryKey(_PrimaryKey):
+    """Puts the tenant in front of a table's primary key."""
+
+    operation = "create_tenant_primary_key"
 
     @classmethod
     def create_tenant_primary_key(
@@ -53,10 +56,6 @@ class CreateTenantPrimaryKey(TenantOperation):
         """
         operations.invoke(cls(table, tuple(columns), schema, column, name))
 
-    def reverse(self) -> DropTenantPrimaryKey:
-        """The key without the tenant."""
-        return DropTenantPrimaryKey(self.table, self.columns, self.schema, self.column, self.name)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """One ALTER TABLE."""
         yield _replaced(self.table, self.schema, self.name, (self.column, *self.columns))
@@ -64,16 +63,10 @@ class CreateTenantPrimaryKey(TenantOperation):
 
 @Operations.register_operation("drop_tenant_primary_key")
 @dataclass(frozen=True, slots=True)
-class DropTenantPrimaryKey(TenantOperation):
+class DropTenantPrimaryKey(_PrimaryKey):
     """Takes the tenant out of a table's primary key."""
 
     operation = "drop_tenant_primary_key"
-
-    table: str
-    columns: tuple[str, ...] = ("id",)
-    schema: str | None = None
-    column: str = TENANT_COLUMN
-    name: str | None = None
 
     @classmethod
     def drop_tenant_primary_key(
@@ -98,13 +91,12 @@ class DropTenantPrimaryKey(TenantOperation):
         """
         operations.invoke(cls(table, tuple(columns), schema, column, name))
 
-    def reverse(self) -> CreateTenantPrimaryKey:
-        """The key with the tenant."""
-        return CreateTenantPrimaryKey(self.table, self.columns, self.schema, self.column, self.name)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """One ALTER TABLE."""
         yield _replaced(self.table, self.schema, self.name, self.columns)
+
+
+opposites(CreateTenantPrimaryKey, DropTenantPrimaryKey)
 
 
 def _replaced(table: str, schema: str | None, name: str | None, columns: Sequence[str]) -> str:

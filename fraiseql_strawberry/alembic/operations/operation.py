@@ -15,7 +15,7 @@ from sqlalchemy import DDL
 from ...errors import SetupError
 from ...lifecycle.migrate.visit import ROLES, Roles
 
-__all__ = ["TenantOperation", "required_role"]
+__all__ = ["TenantOperation", "opposites", "required_role"]
 
 _NO_ROLES = Roles(owner=None, application=None, id_type="uuid", setting="app.tenant_id")
 
@@ -25,6 +25,14 @@ class TenantOperation(MigrateOperation):
 
     operation: ClassVar[str]
     """What it is called in `alembic.op`."""
+
+    opposite: ClassVar[type[TenantOperation]]
+    """What takes it back, with the same arguments."""
+
+    def reverse(self) -> TenantOperation:
+        """The way back."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        return self.opposite(**{field.name: getattr(self, field.name) for field in fields})
 
     @abstractmethod
     def statements(self, roles: Roles) -> Iterable[str]:
@@ -46,6 +54,11 @@ class TenantOperation(MigrateOperation):
             for field in fields
             if (value := getattr(self, field.name)) != field.default
         }
+
+
+def opposites(one: type[TenantOperation], other: type[TenantOperation]) -> None:
+    """Two operations with the same arguments are each other's way back."""
+    one.opposite, other.opposite = other, one
 
 
 def required_role(given: str | None, known: str | None, *, key: str, argument: str) -> str:

@@ -11,23 +11,26 @@ from ...lifecycle.migrate.visit import Roles
 from ...sql import golden
 from ...sql.golden import Command, qualified
 from ..columns import TENANT_COLUMN
-from .operation import TenantOperation
+from .operation import TenantOperation, opposites
 
 __all__ = ["CreateTenantPolicy", "DisableTenantRls", "DropTenantPolicy", "EnableTenantRls"]
 
 
-@Operations.register_operation("enable_tenant_rls")
 @dataclass(frozen=True, slots=True)
-class EnableTenantRls(TenantOperation):
-    """ENABLE and FORCE row security, and the two policies."""
-
-    operation = "enable_tenant_rls"
-
+class _RowSecurity(TenantOperation):
     table: str
     schema: str | None = None
     column: str = TENANT_COLUMN
     inlined: bool = False
     policies: bool = True
+
+
+@Operations.register_operation("enable_tenant_rls")
+@dataclass(frozen=True, slots=True)
+class EnableTenantRls(_RowSecurity):
+    """ENABLE and FORCE row security, and the two policies."""
+
+    operation = "enable_tenant_rls"
 
     @classmethod
     def enable_tenant_rls(
@@ -52,10 +55,6 @@ class EnableTenantRls(TenantOperation):
         """
         operations.invoke(cls(table, schema, column, inlined, policies))
 
-    def reverse(self) -> DisableTenantRls:
-        """Take all of it away."""
-        return DisableTenantRls(self.table, self.schema, self.column, self.inlined, self.policies)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """ALTER TABLE twice, CREATE POLICY twice."""
         table = qualified(self.table, self.schema)
@@ -68,16 +67,10 @@ class EnableTenantRls(TenantOperation):
 
 @Operations.register_operation("disable_tenant_rls")
 @dataclass(frozen=True, slots=True)
-class DisableTenantRls(TenantOperation):
+class DisableTenantRls(_RowSecurity):
     """Takes policies and row security away: everybody who may read the table reads all rows."""
 
     operation = "disable_tenant_rls"
-
-    table: str
-    schema: str | None = None
-    column: str = TENANT_COLUMN
-    inlined: bool = False
-    policies: bool = True
 
     @classmethod
     def disable_tenant_rls(
@@ -102,10 +95,6 @@ class DisableTenantRls(TenantOperation):
         """
         operations.invoke(cls(table, schema, column, inlined, policies))
 
-    def reverse(self) -> EnableTenantRls:
-        """Make all of it again."""
-        return EnableTenantRls(self.table, self.schema, self.column, self.inlined, self.policies)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """DROP POLICY twice, ALTER TABLE twice."""
         table = qualified(self.table, self.schema)
@@ -114,13 +103,11 @@ class DisableTenantRls(TenantOperation):
         yield from golden.disable_row_security(table)
 
 
-@Operations.register_operation("create_tenant_policy")
+opposites(EnableTenantRls, DisableTenantRls)
+
+
 @dataclass(frozen=True, slots=True)
-class CreateTenantPolicy(TenantOperation):
-    """One policy that is bound to the tenant."""
-
-    operation = "create_tenant_policy"
-
+class _Policy(TenantOperation):
     table: str
     name: str = "tenant_access"
     schema: str | None = None
@@ -128,6 +115,14 @@ class CreateTenantPolicy(TenantOperation):
     command: Command = "ALL"
     column: str = TENANT_COLUMN
     inlined: bool = False
+
+
+@Operations.register_operation("create_tenant_policy")
+@dataclass(frozen=True, slots=True)
+class CreateTenantPolicy(_Policy):
+    """One policy that is bound to the tenant."""
+
+    operation = "create_tenant_policy"
 
     @classmethod
     def create_tenant_policy(
@@ -158,18 +153,6 @@ class CreateTenantPolicy(TenantOperation):
             raise ValueError(f"command must be one of {', '.join(golden.COMMANDS)}")
         operations.invoke(cls(table, name, schema, permissive, command, column, inlined))
 
-    def reverse(self) -> DropTenantPolicy:
-        """Drop it."""
-        return DropTenantPolicy(
-            self.table,
-            self.name,
-            self.schema,
-            self.permissive,
-            self.command,
-            self.column,
-            self.inlined,
-        )
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """CREATE POLICY."""
         yield golden.create_policy(
@@ -184,18 +167,10 @@ class CreateTenantPolicy(TenantOperation):
 
 @Operations.register_operation("drop_tenant_policy")
 @dataclass(frozen=True, slots=True)
-class DropTenantPolicy(TenantOperation):
+class DropTenantPolicy(_Policy):
     """Drops one policy."""
 
     operation = "drop_tenant_policy"
-
-    table: str
-    name: str = "tenant_access"
-    schema: str | None = None
-    permissive: bool = True
-    command: Command = "ALL"
-    column: str = TENANT_COLUMN
-    inlined: bool = False
 
     @classmethod
     def drop_tenant_policy(
@@ -224,18 +199,9 @@ class DropTenantPolicy(TenantOperation):
         """
         operations.invoke(cls(table, name, schema, permissive, command, column, inlined))
 
-    def reverse(self) -> CreateTenantPolicy:
-        """Make it again."""
-        return CreateTenantPolicy(
-            self.table,
-            self.name,
-            self.schema,
-            self.permissive,
-            self.command,
-            self.column,
-            self.inlined,
-        )
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """DROP POLICY."""
         yield golden.drop_policy(qualified(self.table, self.schema), self.name)
+
+
+opposites(CreateTenantPolicy, DropTenantPolicy)

@@ -11,6 +11,7 @@ from .deleting import delete, receipts
 from .files import archive, export, import_
 from .looking import list_, show
 from .making import change, create, recover, template
+from .moving import move
 from .status import resume, suspend
 
 __all__ = ["tenants"]
@@ -25,6 +26,7 @@ _EXAMPLES = {
     "suspend": (suspend, "suspend $TENANT"),
     "resume": (resume, "resume $TENANT"),
     "archive": (archive, "archive $TENANT --to acme.zip"),
+    "move": (move, "move $TENANT --to db2.example.com:5432"),
     "export": (export, "export $TENANT acme.zip"),
     "import": (import_, "import acme.zip"),
     "delete": (delete, 'delete $TENANT --reason "contract ended"'),
@@ -36,7 +38,7 @@ _EXAMPLES = {
 tenants = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Make, suspend, archive, export, import and delete tenants.",
+    help="Make, suspend, move, archive, export, import and delete tenants.",
     epilog="It connects with [database] admin_url. Each command can be run again after it was "
     "cut short, and goes on where it was.",
 )

@@ -24,6 +24,7 @@ from ..queries import named_queries
 from ..records import Records, TenantRecord
 from ..residue import named_for
 from ..routes import Routes
+from ..servers import Servers
 from ..tables import TenantTable, read_tables
 from ..template import Template, TemplateReport, new_name
 from ..warm import WARM_PREFIX, WarmPool
@@ -35,13 +36,14 @@ _ATTEMPTS = 3
 
 
 class DatabasePlaces:
-    """The places of tenants that have a database each, on the administrator's server.
+    """The places of tenants that have a database each: new ones are on the administrator's server.
 
     Args:
         administrator: Connects to the control database, which is the registry's, and its server.
         records: The tenants.
         names: Names the database of each tenant.
         routes: Says to requests where it is.
+        servers: Where it may be.
         migrations: What makes its tables, if anything does.
         setting: The PostgreSQL setting that holds the tenant.
         service: The role that the service connects as, if it is known.
@@ -56,6 +58,7 @@ class DatabasePlaces:
         *,
         names: SchemaNames,
         routes: Routes,
+        servers: Servers,
         migrations: Migrations | None,
         setting: str,
         service: str | None,
@@ -64,6 +67,7 @@ class DatabasePlaces:
         self._records = records
         self._names = names
         self._routes = routes
+        self.servers = servers
         self._migrations = migrations
         self._setting = setting
         self._service = service
@@ -77,14 +81,14 @@ class DatabasePlaces:
 
     async def refuse_taken(self, driver: Driver, record: TenantRecord) -> None:
         """No database of that name may be there (see `Places.refuse_taken`)."""
-        name = self._database_of(record)
+        name = self.database_of(record)
         if await driver.fetchval(DATABASE_QUERIES["exists"], name):
             raise TenantConflict(
                 f"There is a database {name} already, and no tenant {record.id}",
                 hint="rename it or drop it; or write its tenant down as active yourself",
             )
 
-    def _database_of(self, record: TenantRecord) -> str:
+    def database_of(self, record: TenantRecord) -> str:
         """The database's name; a record that is older than the lifecycle does not say it."""
         return str(record.placement.get("database") or self._names.of(record.id))
 
@@ -103,7 +107,7 @@ class DatabasePlaces:
             driver = transaction.driver
             record = await self._records.get(driver, record.id, lock=True)
             if record.status is TenantStatus.PROVISIONING:
-                made = await self._make(driver, self._database_of(record))
+                made = await self._make(driver, self.database_of(record))
                 record = await self._records.set_status(driver, record.id, TenantStatus.MIGRATING)
         if record.status is TenantStatus.MIGRATING:
             await self._bring_to_head(record, made)
@@ -132,7 +136,7 @@ class DatabasePlaces:
             return
         if made is not None and made.revision == await self._migrations.head():
             return
-        target = MigrationTarget(self._administrator.url_of(self._database_of(record)))
+        target = MigrationTarget(self.servers.of(record).url_of(self.database_of(record)))
         async with self._administrator.transaction(lock=f"tenant:{record.id}"):
             if await self._migrations.revision(target) != await self._migrations.head():
                 await self._migrations.upgrade(target)
@@ -179,8 +183,9 @@ class DatabasePlaces:
         self, record: TenantRecord, *, snapshot: bool = False
     ) -> AsyncGenerator[AdminTransaction]:
         """The tenant's database (see `Places.inside`)."""
-        database = self._database_of(record)
-        async with self._administrator.transaction(database=database, snapshot=snapshot) as one:
+        database = self.database_of(record)
+        server = self.servers.of(record)
+        async with server.transaction(database=database, snapshot=snapshot) as one:
             yield one
 
     @asynccontextmanager
@@ -197,7 +202,7 @@ class DatabasePlaces:
 
     async def mark_filled(self, transaction: AdminTransaction, record: TenantRecord) -> None:
         """A comment on the database, in the transaction of the rows (see `Places.mark_filled`)."""
-        name = quoted(self._database_of(record))
+        name = quoted(self.database_of(record))
         comment = f"fraiseql: filled, the database of tenant {record.id}"
         await transaction.driver.execute(f"COMMENT ON DATABASE {name} IS '{comment}'")
 
@@ -217,7 +222,7 @@ class DatabasePlaces:
         """What the database was migrated to (see `Places.revision`)."""
         if self._migrations is None:
             return None
-        url = self._administrator.url_of(self._database_of(record))
+        url = self.servers.of(record).url_of(self.database_of(record))
         return await self._migrations.revision(MigrationTarget(url))
 
     def owner(self, record: TenantRecord) -> str | None:
@@ -226,14 +231,23 @@ class DatabasePlaces:
 
     async def settle(self, driver: Driver, record: TenantRecord) -> None:
         """The row of the routing table (see `Places.settle`)."""
-        await self._routes.write(driver, record, self._database_of(record))
+        await self._routes.write(driver, record, self.database_of(record))
+
+    async def reroute(self, driver: Driver, record: TenantRecord) -> None:
+        """Send its requests to the server that the record names, in the caller's transaction."""
+        server = self.servers.of(record).server
+        await self._routes.move(driver, record.id, server, self.database_of(record))
+
+    def server(self, record: TenantRecord) -> Administrator:
+        """The server that its database is on (see `Places.server`)."""
+        return self.servers.of(record)
 
     # -- removing -----------------------------------------------------------------------------
 
     async def remove(self, record: TenantRecord) -> None:
         """Drop the database, with the connections to it (see `Places.remove`)."""
-        async with self._administrator.connect() as connection:
-            await drop_database(connection, self._database_of(record))
+        async with self.servers.of(record).connect() as connection:
+            await drop_database(connection, self.database_of(record))
 
     async def forget(self, driver: Driver, record: TenantRecord) -> None:
         """Take the row of the routing table away (see `Places.forget`)."""
@@ -241,13 +255,13 @@ class DatabasePlaces:
 
     async def exists(self, record: TenantRecord) -> bool:
         """Whether the database is there (see `Places.exists`)."""
-        async with self._administrator.transaction() as transaction:
-            name = self._database_of(record)
-            return bool(await transaction.driver.fetchval(DATABASE_QUERIES["exists"], name))
+        async with self.servers.of(record).connect() as connection:
+            name = self.database_of(record)
+            return bool(await connection.fetchval(DATABASE_QUERIES["exists"], name))
 
     async def remains(self, record: TenantRecord) -> Sequence[str]:
         """The database (see `Places.remains`)."""
-        return [f"database {self._database_of(record)}"] if await self.exists(record) else []
+        return [f"database {self.database_of(record)}"] if await self.exists(record) else []
 
     async def residue(self, record: TenantRecord) -> Mapping[str, int]:
         """Rows of the control database that name the tenant (see `Places.residue`)."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from ..administrator import AdminTransaction, Driver
+from ..administrator import Administrator, AdminTransaction, Driver
 from ..records import TenantRecord
 from ..tables import TenantTable
 from ..template import TemplateReport
@@ -114,6 +114,10 @@ class Places(Protocol):
 
     async def settle(self, driver: Driver, record: TenantRecord) -> None:
         """Write down what requests go by, in the transaction that changes the tenant's status."""
+        ...
+
+    def server(self, record: TenantRecord) -> Administrator:
+        """Connects to the server that its rows are on."""
         ...
 
     async def remove(self, record: TenantRecord) -> None:

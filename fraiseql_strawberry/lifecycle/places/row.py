@@ -116,6 +116,10 @@ class RowPlaces:
     async def settle(self, driver: Driver, record: TenantRecord) -> None:
         """The record is what requests go by (see `Places.settle`)."""
 
+    def server(self, record: TenantRecord) -> Administrator:
+        """The one server (see `Places.server`)."""
+        return self._administrator
+
     async def remove(self, record: TenantRecord) -> None:
         """Children before what they refer to, in batches (see `Places.remove`)."""
         async with self.inside(record) as transaction:

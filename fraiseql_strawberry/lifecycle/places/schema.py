@@ -223,6 +223,10 @@ class SchemaPlaces:
     async def settle(self, driver: Driver, record: TenantRecord) -> None:
         """The record is what requests go by (see `Places.settle`)."""
 
+    def server(self, record: TenantRecord) -> Administrator:
+        """The one server (see `Places.server`)."""
+        return self._administrator
+
     # -- removing -----------------------------------------------------------------------------
 
     async def remove(self, record: TenantRecord) -> None:

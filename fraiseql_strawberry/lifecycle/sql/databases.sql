@@ -39,6 +39,14 @@ BEGIN
 END
 $$
 
+-- name: server
+-- What tells this server from all others, whatever it is called.
+SELECT system_identifier FROM pg_control_system()
+
+-- name: end_sessions
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = $1 AND pid <> pg_backend_pid()
+
 -- name: filled
 SELECT shobj_description(oid, 'pg_database') LIKE 'fraiseql: filled%'
 FROM pg_database WHERE datname = current_database()
@@ -63,3 +71,9 @@ UPDATE {table} SET name = $2, plan = $3, status = $4 WHERE tenant_id = $1::text:
 
 -- name: unroute
 DELETE FROM {table} WHERE tenant_id = $1::text::{id}
+
+-- name: move_route
+-- The role, its password and the parameters stay.
+UPDATE {table}
+SET database_url = regexp_replace(database_url, '@[^@/]+/[^/?]+', '@' || $2 || '/' || $3)
+WHERE tenant_id = $1::text::{id}

@@ -89,16 +89,16 @@ async def measure_fleet(
         (
             Outcome(f"{count}, nothing to do", f"{nothing:.2f} s", "< 3 s", nothing < 3),
             Outcome(
-                f"{count}, one column: {_WORKERS} workers / psql × {_WORKERS}",
+                f"{count}, one column: {_WORKERS} workers / {_WORKERS} psql",
                 f"{beside:.2f} ({four:.2f} s / {median(psql_four):.2f} s)",
-                "≤ 1.2, or 2.5 × faster than serially",
+                "≤ 1.2, or 2.5 times faster than serially",
                 beside <= 1.2 or faster >= 2.5,
             ),
             Outcome(
                 f"{count}, one column: serially / {_WORKERS} workers",
                 f"{faster:.2f} ({one:.2f} s / {four:.2f} s)",
             ),
-            Outcome("psql serially / psql × 4", f"{median(psql_one) / median(psql_four):.2f}"),
+            Outcome("one psql / 4 psql", f"{median(psql_one) / median(psql_four):.2f}"),
             Outcome(
                 "of the run with 4 workers: from the first tenant to the last",
                 f"{tenants_only:.2f} s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ async def _psql(project: Project, tenants: Tenants, file: Path, schema: str) -> 
         template = await tenants.parts.schemas.templates.current(transaction.driver)
     assert template is not None
     assert template.script is not None
-    file.write_text(template.script.under(schema))
+    await asyncio.to_thread(file.write_text, template.script.under(schema))
     return (await watched(*project.psql("-o", "/dev/null", "-1", "-f", str(file)))).seconds
 
 

@@ -52,6 +52,8 @@ async def work(order: dict[str, Any]) -> None:
         await tenants.delete(tenant_id, order["token"])
     elif order["what"] == "shelve":
         await tenants.archive(tenant_id, order["file"])
+    elif order["what"] == "move":
+        await tenants.move(tenant_id, order["server"])
     elif order["what"] == "template":
         await tenants.renew_template()
     await tenancy.tenants.close()

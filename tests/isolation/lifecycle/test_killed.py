@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -66,8 +67,9 @@ async def shop(request: pytest.FixtureRequest, open_shop: OpenShop) -> AsyncIter
         yield opened
 
 
-@pytest.fixture
-async def killing(shop: Shop) -> AsyncIterator[Killing]:
+@asynccontextmanager
+async def started(shop: Shop) -> AsyncIterator[Killing]:
+    """The process that forks, on the shop's database."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "ignore", str(Path(__file__).with_name("killing.py"))),
         cwd=ROOT,
@@ -79,6 +81,12 @@ async def killing(shop: Shop) -> AsyncIterator[Killing]:
     assert process.stdin is not None
     process.stdin.close()
     await process.wait()
+
+
+@pytest.fixture
+async def killing(shop: Shop) -> AsyncIterator[Killing]:
+    async with started(shop) as process:
+        yield process
 
 
 async def until_it_ends(killing: Killing, what: str, tenant: str, **more: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from .admin import AdminDatabase
-from .auth import Claims, TokenVerifier, bearer_token
+from .auth import Claims, Verifier, bearer_token
 from .channels import Channels, SubscriptionQuota
 from .config import Config
 from .errors import SetupError, TenancyError, TenantSwitchRefused, Unauthorized
@@ -72,7 +72,7 @@ class Runtime:
         self.observers: tuple[Observer, ...] = tuple(observers)
         self.middleware: tuple[Any, ...] = ()
         self.extras: dict[type, Any] = {}  # what layers above keep with a deployment
-        self.verifier: TokenVerifier | None = build_verifier(config)
+        self.verifier: Verifier | None = build_verifier(config)
         self.rules = TenantRules(
             header=config.multitenancy.tenant_header,
             id_type=config.multitenancy.id_type,

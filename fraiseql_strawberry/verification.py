@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from .auth import KeySource, RemoteKeys, StaticKeys, TokenRules, TokenVerifier
+from dataclasses import replace
+
+from .auth import (
+    IssuerVerifiers,
+    KeySource,
+    RemoteKeys,
+    StaticKeys,
+    TokenRules,
+    TokenVerifier,
+    Verifier,
+    discovered_keys,
+)
 from .config import Config
 
 __all__ = ["build_verifier"]
 
 
-def build_verifier(config: Config) -> TokenVerifier | None:
+def build_verifier(config: Config) -> Verifier | None:
     """The verifier that the configuration describes; None where no auth is configured.
 
     Raises:
@@ -17,16 +28,6 @@ def build_verifier(config: Config) -> TokenVerifier | None:
     auth = config.auth
     if not auth.enabled:
         return None
-    keys: KeySource
-    if auth.jwks_url is not None:
-        keys = RemoteKeys(auth.jwks_url, auth.algorithms)
-    else:
-        keys = StaticKeys(
-            algorithms=auth.algorithms,
-            secrets=[secret.reveal() for secret in auth.verifying_secrets],
-            public_key=auth.public_key,
-            production=config.production,
-        )
     rules = TokenRules(
         algorithms=auth.algorithms,
         issuer=auth.issuer,
@@ -38,4 +39,26 @@ def build_verifier(config: Config) -> TokenVerifier | None:
         user_claim=auth.user_claim,
         scope_claim=auth.scope_claim,
     )
-    return TokenVerifier(rules, keys)
+    if auth.issuers:
+        return IssuerVerifiers(
+            {
+                issuer: TokenVerifier(
+                    replace(rules, issuer=issuer), discovered_keys(issuer, auth.algorithms)
+                )
+                for issuer in auth.issuers
+            },
+            max_token_bytes=rules.max_token_bytes,
+        )
+    return TokenVerifier(rules, _keys(config))
+
+
+def _keys(config: Config) -> KeySource:
+    auth = config.auth
+    if auth.jwks_url is not None:
+        return RemoteKeys(auth.jwks_url, auth.algorithms)
+    return StaticKeys(
+        algorithms=auth.algorithms,
+        secrets=[secret.reveal() for secret in auth.verifying_secrets],
+        public_key=auth.public_key,
+        production=config.production,
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .bearer import bearer_token
 from .claims import Claims
+from .discovery import discovered_keys
+from .issuers import IssuerVerifiers, Verifier
 from .keys import KeySource, StaticKeys
 from .mint import mint_token, sign
 from .refusal import InvalidToken
@@ -14,12 +16,15 @@ from .verifier import TokenVerifier
 __all__ = [
     "Claims",
     "InvalidToken",
+    "IssuerVerifiers",
     "KeySource",
     "RemoteKeys",
     "StaticKeys",
     "TokenRules",
     "TokenVerifier",
+    "Verifier",
     "bearer_token",
+    "discovered_keys",
     "mint_token",
     "sign",
 ]

@@ -20,7 +20,7 @@ from .refusal import InvalidToken
 from .rules import TokenRules
 from .strict_json import StrictDecoder
 
-__all__ = ["TokenVerifier"]
+__all__ = ["TokenVerifier", "read_segment"]
 
 
 class TokenVerifier:
@@ -94,7 +94,7 @@ class TokenVerifier:
     async def _verify(self, token: str) -> Claims:
         if len(token) > self._rules.max_token_bytes:
             raise InvalidToken(hint=f"the token exceeds {self._rules.max_token_bytes} bytes")
-        header = _header(token)
+        header = read_segment(token, 0)
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in self._rules.algorithms:
             raise InvalidToken(hint=f"the algorithm is not one of {list(self._rules.algorithms)}")
@@ -138,13 +138,22 @@ def _claims_registry(rules: TokenRules, clock: Callable[[], float]) -> jwt.JWTCl
     return jwt.JWTClaimsRegistry(lambda: int(clock()), rules.leeway, **options)
 
 
-def _header(token: str) -> dict[str, Any]:
-    segment = token.partition(".")[0]
+def read_segment(token: str, index: int) -> dict[str, Any]:
+    """A part of a token as it stands there, which proves nothing.
+
+    Args:
+        token: The token.
+        index: 0 for the header, 1 for the claims.
+
+    Raises:
+        Exception: Whatever is wrong with it.
+    """
+    segment = token.split(".", index + 1)[index]
     padded = segment + "=" * (-len(segment) % 4)
-    header = json.loads(base64.b64decode(padded, b"-_", validate=True), cls=StrictDecoder)
-    if not isinstance(header, dict):
-        raise InvalidToken(hint="the header is not a JSON object")
-    return cast("dict[str, Any]", header)
+    content = json.loads(base64.b64decode(padded, b"-_", validate=True), cls=StrictDecoder)
+    if not isinstance(content, dict):
+        raise InvalidToken(hint="a part of the token is not a JSON object")
+    return cast("dict[str, Any]", content)
 
 
 def _reason(error: Exception) -> str:

@@ -82,7 +82,7 @@ def _mint(
     auth = config.auth
     secret = auth.signing_secret
     if secret is None:
-        verified = auth.public_key or auth.jwks_url
+        verified = auth.by_public_keys
         raise SetupError(
             "[auth] verifies tokens with public keys: only who has the private key can sign one"
             if verified

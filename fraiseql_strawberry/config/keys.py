@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path as FilePath
 
 from .mistakes import Mistake
@@ -19,7 +20,7 @@ from .sections import Auth
 __all__ = ["read_auth", "short_secrets"]
 
 _HMAC = ("secret", "secrets")
-_PUBLIC = ("public_key", "jwks_url")
+_PUBLIC = ("public_key", "jwks_url", "issuers")
 _PUBLIC_ALGORITHMS = ("RS256", "ES256")
 _LARGEST_PEM = 65_536
 _ENOUGH_BYTES = 32  # RFC 7518 section 3.2, for HS256
@@ -51,11 +52,13 @@ def read_auth(reader: Reader, notices: list[Mistake]) -> Auth:
     skipped = tuple(name for name in (*_HMAC, *_PUBLIC) if name not in (*public, *hmac))
     auth = reader.section(Auth, ("auth",), skip=skipped)
     for pair in (public, hmac):
-        if len(pair) == 2:
-            first, second = pair
+        for first, second in pairwise(pair):
             reader.complain(("auth", second), f"and {first} are both set", "Keep one of them")
     if auth.public_key:
         auth = replace(auth, public_key=_public_key(reader, auth.public_key))
+    if auth.issuers and auth.issuer is not None:
+        hint = "Take it out: each of the issuers is held to its own name"
+        reader.complain(("auth", "issuer"), "and issuers are both set", hint)
     if not public and not hmac and not reader.mistakes:  # another mistake may be the cause
         auth = replace(auth, secret=_secret_of_environment(reader))
     return _with_algorithms(reader, auth)
@@ -87,7 +90,7 @@ def _secret_of_environment(reader: Reader) -> Secret | None:
         reader.complain(
             ("auth", "secret"),
             "is not given, nor any other key to verify tokens with",
-            "Set the environment variable JWT_SECRET, or give public_key or jwks_url",
+            "Set the environment variable JWT_SECRET, or give public_key, jwks_url or issuers",
         )
     return None
 
@@ -127,7 +130,7 @@ def _read_pem(reader: Reader, given: str) -> str | None:
 
 def _with_algorithms(reader: Reader, auth: Auth) -> Auth:
     path = ("auth", "algorithms")
-    public = bool(auth.public_key or auth.jwks_url)
+    public = auth.by_public_keys
     if reader.key(path) is UNSET:
         return replace(auth, algorithms=_PUBLIC_ALGORITHMS) if public else auth
     hmac = [name for name in auth.algorithms if name.startswith("HS")]

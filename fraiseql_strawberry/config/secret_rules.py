@@ -60,6 +60,14 @@ def web_url(value: object) -> object:
     return text
 
 
+def issuer_url(value: object) -> object:
+    """The URL of an issuer, as its tokens have it (OpenID Connect Discovery, section 3)."""
+    text = web_url(value)
+    if isinstance(text, str) and ("?" in text or "#" in text):
+        raise RuleError("must be an https URL without a query and without a fragment")
+    return text
+
+
 def is_exposed(given: object, value: object) -> bool:
     """Whether the file itself holds, in plain text, a secret that is in effect.
 

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, cast
 from .duration import duration, duration_ms
 from .rules import choice, many, matching, number, whole, words
 from .secret import Secret, SecretUrl
-from .secret_rules import database_url, secret_text, web_url
+from .secret_rules import database_url, issuer_url, secret_text, web_url
 
 __all__ = [
     "ALGORITHMS",
@@ -143,6 +143,7 @@ class Auth:
         str | None, matching(r"(?s:.{1,65536})", "a PEM public key or the path of one")
     ] = None
     jwks_url: Annotated[str | None, web_url] = None
+    issuers: Annotated[tuple[str, ...], many(issuer_url)] = ()
     algorithms: Annotated[tuple[str, ...], many(_algorithm)] = ("HS256",)
     issuer: Annotated[str | None, words()] = None
     audience: Annotated[tuple[str, ...], many(words(), or_one=True)] = ()
@@ -157,7 +158,12 @@ class Auth:
     @property
     def enabled(self) -> bool:
         """Whether there is a key to verify tokens with."""
-        return bool(self.verifying_secrets or self.public_key or self.jwks_url)
+        return bool(self.verifying_secrets or self.by_public_keys)
+
+    @property
+    def by_public_keys(self) -> bool:
+        """Whether tokens are verified with keys that nobody can sign with."""
+        return bool(self.public_key or self.jwks_url or self.issuers)
 
     @property
     def verifying_secrets(self) -> tuple[Secret, ...]:

@@ -97,11 +97,11 @@ class Socket:
 
 
 @asynccontextmanager
-async def socket(url: str, token: str | None) -> AsyncIterator[Socket]:
+async def socket(url: str, token: str | None, *, path: str = "/graphql") -> AsyncIterator[Socket]:
     """A socket that has been acknowledged."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with connect(
-        url.replace("http://", "ws://") + "/graphql",
+        url.replace("http://", "ws://") + path,
         subprotocols=["graphql-transport-ws"],
         additional_headers=headers,
     ) as connection:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+import strawberry.fastapi
 from fastapi import FastAPI
 from sqlalchemy import text
 
@@ -38,6 +39,18 @@ async def post_news(change: Change, session: TenantSession, prefix: str = "") ->
         text("SELECT title FROM v_post WHERE id::text = :id"), {"id": change.key}
     )
     return title and f"{prefix}{change.operation} {title}"
+
+
+@fraiseql.subscription(channel="posts")
+def post_keys(change: Change) -> str:
+    return change.key
+
+
+@fraiseql.subscription
+async def ticks() -> AsyncGenerator[int, None]:
+    for number in range(1_000_000):
+        yield number
+        await asyncio.sleep(0.02)
 
 
 @fraiseql.subscription
@@ -69,7 +82,7 @@ async def clock() -> AsyncGenerator[int, None]:
     yield 1
 
 
-FIELDS = [posts, post_changed, post_news, counts, hoarding, guarded, clock]
+FIELDS = [posts, post_changed, post_news, post_keys, ticks, counts, hoarding, guarded, clock]
 CHANGED = "subscription { postChanged { title author { name } comments { content } } }"
 
 
@@ -88,6 +101,8 @@ async def url(tenancy: Tenancy, fresh_blog: Urls, serve: Any) -> AsyncIterator[s
     tenancy.install(app)
     schema = fraiseql.build_schema(FIELDS)
     app.include_router(fraiseql.GraphQLRouter(schema, tenancy=tenancy), prefix="/graphql")
+    theirs = strawberry.fastapi.GraphQLRouter(schema, context_getter=tenancy.context())
+    app.include_router(theirs, prefix="/strawberry")
     ENDED.clear()
     async with serve(app) as client:
         yield client.url
@@ -138,8 +153,27 @@ async def test_a_change_is_delivered_to_its_tenant_alone(
 
 
 @pytest.mark.strategies
-async def test_a_forged_notification_shows_no_row_of_another(
+async def test_not_even_that_something_has_changed_is_told_to_another(
     url: str, token: Token, tenancy: Tenancy, fresh_blog: Urls
+) -> None:
+    async with socket(url, token(ACME)) as acme, socket(url, token(GLOBEX)) as globex:
+        for client in (acme, globex):
+            await client.subscribe("subscription { postKeys }")
+        await listening(fresh_blog, count=2 if fresh_blog.strategy == "database" else 1)
+        await write(tenancy, ACME, "of acme")
+        async with tenancy.as_tenant(str(ACME)), tenancy.session() as session:
+            key = await session.scalar(text("SELECT id::text FROM v_post WHERE title = 'of acme'"))
+        assert await acme.data() == {"postKeys": key}
+        assert await globex.quiet()
+
+
+@pytest.mark.strategies
+async def test_a_forged_notification_shows_no_row_of_another(
+    url: str,
+    token: Token,
+    tenancy: Tenancy,
+    fresh_blog: Urls,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whoever may send SQL can NOTIFY, with any tenant's name and any key."""
     of_globex = blog_of(GLOBEX).posts[0].id
@@ -157,6 +191,7 @@ async def test_a_forged_notification_shows_no_row_of_another(
         assert await acme.quiet()
         await write(tenancy, ACME, "and it still listens")
         assert (await acme.data())["postChanged"]["title"] == "and it still listens"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_arguments_filter_the_rows(
@@ -270,7 +305,9 @@ async def test_a_session_that_is_held_over_an_event_is_refused(url: str, token: 
 async def test_guards_stand_before_the_first_event(url: str, token: Token) -> None:
     async with socket(url, token(ACME)) as acme, socket(url, None) as nobody:
         await acme.subscribe("subscription { guarded }")
-        assert (await acme.errors())[0]["extensions"]["code"] == "FORBIDDEN"
+        refused = await acme.next()
+        assert refused["type"] == "error"  # nothing was begun
+        assert refused["payload"][0]["extensions"]["code"] == "FORBIDDEN"
         await nobody.subscribe(CHANGED)
         assert (await nobody.errors())[0]["extensions"]["code"] == "UNAUTHORIZED"
         assert (await nobody.next())["type"] == "complete"
@@ -284,6 +321,25 @@ async def test_the_bounds_of_documents_hold_for_subscriptions(url: str, token: T
         await acme.subscribe(f"subscription {{ postChanged {{ {names} }} }}")
         [error] = await acme.errors()
         assert "number of aliases" in error["message"]
+
+
+@pytest.mark.parametrize("how", ["token", "tenant"])
+async def test_under_strawberrys_own_router_it_ends_with_the_next_event(
+    url: str, token: Token, tenancy: Tenancy, how: str
+) -> None:
+    lifetime = 2 if how == "token" else 600
+    async with socket(url, token(ACME, lifetime=lifetime), path="/strawberry") as acme:
+        await acme.subscribe("subscription { ticks }")
+        await acme.data()
+        if how == "tenant":
+            assert tenancy.registry is not None
+            tenancy.registry.set_status(str(ACME), TenantStatus.SUSPENDED)
+        async with asyncio.timeout(4):
+            while "errors" not in (message := await acme.next())["payload"]:
+                pass
+        code = "UNAUTHORIZED" if how == "token" else "TENANT_UNAVAILABLE"
+        assert message["payload"]["errors"][0]["extensions"]["code"] == code
+        assert (await acme.next())["type"] == "complete"
 
 
 # --- Server-sent events -----------------------------------------------------------------------------

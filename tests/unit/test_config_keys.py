@@ -174,3 +174,37 @@ def test_an_override_may_rotate() -> None:
     assert config.auth.verifying_secrets == (Secret("x" * 32), Secret(ENV["OLD"]))
     back = config.override(auth={"secrets": None})
     assert back.auth.verifying_secrets == (Secret(ENV["OLD"]),)
+
+
+def test_issuers_are_public_keys_of_their_own() -> None:
+    config = parse(
+        'issuers = ["https://a.example/", "http://localhost:8000"]', 'secret = "${GONE}"'
+    )
+    assert config.auth.issuers == ("https://a.example/", "http://localhost:8000")
+    assert config.auth.enabled
+    assert config.auth.by_public_keys
+    assert config.auth.verifying_secrets == ()
+    assert config.auth.algorithms == ("RS256", "ES256")
+
+
+@pytest.mark.parametrize(
+    ("issuer", "words"),
+    [
+        ("http://a.example", "https URL"),
+        ("https://a.example/?x=1", "without a query"),
+        ("https://a.example/#x", "without a query"),
+        ("https://u:p@a.example/", "credentials"),
+        ("a.example", "https URL"),
+    ],
+)
+def test_an_issuer_is_an_https_url(issuer: str, words: str) -> None:
+    error = refusal(f'issuers = ["https://good.example", "{issuer}"]')
+    assert "item 2 of [auth] issuers" in str(error)
+    assert words in str(error)
+
+
+def test_issuers_go_with_no_other_key_and_no_issuer() -> None:
+    issuers = 'issuers = ["https://a.example"]'
+    assert "both set" in str(refusal(issuers, JWKS))
+    assert "both set" in str(refusal(issuers, 'issuer = "https://a.example"'))
+    assert "HS256 beside public keys" in str(refusal(issuers, 'algorithms = ["HS256"]'))

@@ -187,6 +187,7 @@ def test_every_key_is_read() -> None:
         "secret",
         "secrets",
         "public_key",
+        "issuers",
         "enabled",
     }
     for path, section in SECTIONS.items():

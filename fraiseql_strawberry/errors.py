@@ -16,9 +16,11 @@ __all__ = [
     "ConfigError",
     "ConfirmationRefused",
     "EventsMissed",
+    "Conflict",
     "Forbidden",
     "MigrationFailed",
     "NestedAcquisition",
+    "NotFound",
     "PlacementRefused",
     "RateLimited",
     "SchemaError",
@@ -123,6 +125,25 @@ class BadUserInput(TenancyError):
     code = "BAD_USER_INPUT"
     status = 400
     default_message = "Bad user input"
+
+
+class NotFound(TenancyError):
+    """There is no such row; another tenant's does not exist."""
+
+    code = "NOT_FOUND"
+    status = 404
+    default_message = "There is no such row"
+
+
+class Conflict(TenancyError):
+    """Somebody else wrote the row since the client read it, or at the same moment.
+
+    Nothing was written. `extensions.reason` is "version" or "concurrent".
+    """
+
+    code = "CONFLICT"
+    status = 409
+    default_message = "The row was changed by somebody else: read it again"
 
 
 class TenantNotFound(TenancyError):

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -24,7 +24,7 @@ from .events import (
     TenantResolved,
     notify,
 )
-from .isolation import CompiledQuery, Isolation
+from .isolation import CompiledQuery, Isolation, Transaction, Work
 from .registry import LiveRegistry, Registry
 from .replicas import Replicas
 from .request_limit import RequestLimit
@@ -38,6 +38,8 @@ from .verification import build_verifier
 from .wiring import open_parts, refuse_unsafe
 
 __all__ = ["Running", "Runtime", "running"]
+
+T = TypeVar("T")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -367,6 +369,50 @@ class Runtime:
             if answer is not None:
                 return answer.text
         return await self.isolation.read(tenant_id, query)
+
+    async def write(self, work: Work[T]) -> T:
+        """Do some work in a transaction of the running tenant's, and commit it.
+
+        In an atomic operation it is done in the operation's own transaction, which commits later.
+
+        Raises:
+            Unauthorized: When there is no tenant.
+            TenantBusy: When no connection became free in time.
+        """
+        scope = current_scope()
+        tenant_id = scope.require_tenant()
+        if scope.unit is not None:
+            async with scope.unit.turn() as session:
+                raw = await (await session.connection()).get_raw_connection()
+                driver: Any = raw.driver_connection
+                return await work(self.isolation.transaction_on(driver, tenant_id))
+        async with Lease(scope, self.turns, tenant_id).hold():
+            return await self._write(tenant_id, work)
+
+    async def write_as(self, tenant_id: str, work: Work[T]) -> T:
+        """The same for a tenant that has been admitted; whoever calls has a permit."""
+        turns = self.turns
+        if not turns.take(tenant_id):
+            await turns.wait(tenant_id)
+        try:
+            return await self._write(tenant_id, work)
+        finally:
+            turns.give_back(tenant_id)
+
+    async def _write(self, tenant_id: str, work: Work[T]) -> T:
+        replicas, observers = self._replicas, self.observers
+        committing = None if replicas is None else replicas.committing(tenant_id)
+        if not observers:
+            return await self.isolation.write(tenant_id, work, committing)
+
+        def seen(statement: str, seconds: float) -> None:
+            notify(observers, StatementRun(tenant_id, statement, seconds))
+
+        async def observed(transaction: Transaction) -> T:
+            transaction.observe = seen
+            return await work(transaction)
+
+        return await self.isolation.write(tenant_id, observed, committing)
 
     @asynccontextmanager
     async def as_tenant(self, tenant_id: str) -> AsyncGenerator[RequestScope]:

@@ -44,7 +44,16 @@ class OperationState:
         scope: The request or job that it is part of.
     """
 
-    __slots__ = ("finishing", "fresh", "json_text", "loaders", "scope", "served", "unit")
+    __slots__ = (
+        "finishing",
+        "fresh",
+        "json_text",
+        "loaders",
+        "scope",
+        "served",
+        "unit",
+        "written",
+    )
 
     def __init__(self, scope: RequestScope) -> None:
         self.scope = scope
@@ -54,6 +63,7 @@ class OperationState:
         self.fresh = False  # whether its reads must see what other processes wrote just now
         self.finishing = False  # whether what executes it takes finished values
         self.json_text = False  # whether these may be JSON text, and nobody looks at them
+        self.written: dict[str, Any] = {}  # what root fields have come to already, by their key
 
 
 class RequestScope:

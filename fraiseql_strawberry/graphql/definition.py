@@ -12,6 +12,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
 from ..sql.source import Source, SourceQuery
+from ..sql.write import SourceWrite
 
 __all__ = [
     "ARGUMENTS",
@@ -56,6 +57,7 @@ class Operation:
         scopes: The scopes that the caller needs.
         source: Where the rows come from; None for a field with a body.
         info: Whether that body takes `info`.
+        write: What is written through SQL; None for a field with a body.
     """
 
     kind: Literal["query", "mutation", "subscription"]
@@ -64,6 +66,7 @@ class Operation:
     scopes: frozenset[str] = frozenset()
     source: SourceQuery | None = None
     info: bool = True
+    write: SourceWrite | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Subscription:
 
 
 class SourceResolver(StrawberryResolver[Any]):
-    """The resolver of a root field that reads a source."""
+    """The resolver of a root field that reads a source, or writes to one."""
 
     read: Callable[[GraphQLResolveInfo[Any]], Awaitable[Any]]
     """Its value, from graphql-core's `info` alone."""

@@ -99,6 +99,7 @@ class TenancyExtension(SchemaExtension):
         try:
             facts = self._known_document().operation(operation._provided_operation_name)  # pyright: ignore[reportPrivateUsage]
             aside = aside or await self._fast_lane(facts)
+            self._state.written = dict(aside.outcomes)
             if operation.result is None:
                 await self._enter(around, facts, guarded=aside.guarded)
         except TenancyError as error:
@@ -201,7 +202,7 @@ class TenancyExtension(SchemaExtension):
         """Under Strawberry's own router the lane is reached here."""
         operation, context = self.execution_context, self._context
         lane = lane_of(self._served)
-        if lane is None or facts.type != "query" or operation.query is None:
+        if lane is None or facts.type == "subscription" or operation.query is None:
             return Aside("off" if lane is None else facts.type)
         request = context.get("request")
         answer = await lane.answer(

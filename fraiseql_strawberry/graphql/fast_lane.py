@@ -1,5 +1,7 @@
 """The fast lane: an operation of source fields is one statement, and its bytes go out untouched.
 
+One of fields that write through SQL is a transaction for each of them (see `write_lane`).
+
 It answers an operation, or says why it steps aside; then nothing has been sent, and the standard
 lane, which is Strawberry itself, answers instead. All guards of `guard.py` stand in both.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
 from starlette.requests import Request
@@ -21,14 +23,17 @@ from ..runtime import Runtime
 from ..scope import RequestScope, enter_scope
 from ..session import refuse_nested
 from ..trouble import is_outdated, translate
-from .compiler import Bound
+from .compiler import Bound, BoundMutation, StepAside
 from .context import Context, make_context
 from .executor import has_own_executor
 from .guard import middleware_request
-from .middleware import Outcome, run_middleware
+from .middleware import Outcome as Ending
+from .middleware import run_middleware
 from .onlookers import unsafe_extension
+from .outcome import Outcome
 from .plans import PlanEntry
 from .served import ServedSchema
+from .write_lane import Unfinished, ending_of, write_all
 
 __all__ = [
     "Aside",
@@ -56,10 +61,12 @@ class Aside:
     Args:
         reason: Why, for `/metrics` and `Server-Timing`.
         guarded: Whether the middlewares have run already; they run once per operation.
+        outcomes: What root fields that were written have come to, by response key.
     """
 
     reason: str
     guarded: bool = False
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
 
 
 def server_timing(lane: str, reason: str, seconds: float) -> str:
@@ -154,8 +161,10 @@ class FastLane:
             bound = compiled.bind(request.variables, literals)
         except BadUserInput:
             return Aside("input")
-        if not isinstance(bound, Bound):
+        if isinstance(bound, StepAside):
             return Aside(bound.reason)
+        if isinstance(bound, BoundMutation) and asgi is not None and asgi.get("method") == "GET":
+            return Aside("GET")  # a link in a foreign page must write nothing
         if self._served.middleware:
             answer = await self._around(entry, bound, scope, asgi, context)
         else:
@@ -164,7 +173,9 @@ class FastLane:
             self._observe(entry, scope, "compiled", started)
         return answer
 
-    async def _run(self, bound: Bound, scope: RequestScope) -> bytes | Aside:
+    async def _run(self, bound: Bound | BoundMutation, scope: RequestScope) -> bytes | Aside:
+        if isinstance(bound, BoundMutation):
+            return await self._write(bound, scope)
         runtime = self._runtime
         tenant_id = scope.require_tenant()
         await runtime.admit(tenant_id)
@@ -186,10 +197,22 @@ class FastLane:
             return Aside("null")  # run again, so that the errors are Strawberry's own
         return data
 
+    async def _write(self, bound: BoundMutation, scope: RequestScope) -> bytes | Aside:
+        runtime, tenant_id = self._runtime, scope.require_tenant()
+        await runtime.admit(tenant_id)
+        refuse_nested()
+        try:
+            return await write_all(runtime, tenant_id, bound)
+        except Unfinished as unfinished:
+            outcomes = unfinished.outcomes
+            if any(each.error and is_outdated(each.error) for each in outcomes.values()):
+                self._served.forget(tenant_id)
+            return Aside(unfinished.reason, outcomes=outcomes)
+
     async def _around(
         self,
         entry: PlanEntry,
-        bound: Bound,
+        bound: Bound | BoundMutation,
         scope: RequestScope,
         asgi: Scope | None,
         context: Context | None,
@@ -197,9 +220,9 @@ class FastLane:
         assert entry.facts is not None
         answers: list[bytes | Aside] = []
 
-        async def endpoint() -> Outcome:
+        async def endpoint() -> Ending:
             answers.append(await self._run(bound, scope))
-            return Outcome(200)
+            return ending_of(getattr(answers[0], "outcomes", {}))
 
         if context is None:
             request = None if asgi is None else Request(asgi)
@@ -209,7 +232,7 @@ class FastLane:
         with enter_scope(scope):
             await run_middleware(self._served.middleware, seen, endpoint)
         answer = answers[0]
-        return Aside(answer.reason, guarded=True) if isinstance(answer, Aside) else answer
+        return replace(answer, guarded=True) if isinstance(answer, Aside) else answer
 
     def _observe(self, entry: PlanEntry, scope: RequestScope, reason: str, started: float) -> None:
         assert entry.facts is not None

@@ -26,7 +26,9 @@ from .inputs.automatic import AutoParams, automatic
 from .resolving import call_body
 from .root_field import make_field, takes_info, with_signature
 from .scopes import required_scopes
+from .source_writes import WriteOperation, source_write
 from .sources import resolve_source
+from .write_field import resolve_write
 
 __all__ = ["mutation", "query"]
 
@@ -106,7 +108,15 @@ def query(
 def mutation(function: Function, /) -> Any: ...
 @overload
 def mutation(
-    *, tenant: bool = True, atomic: bool = False, **options: Any
+    *,
+    tenant: bool = True,
+    atomic: bool = False,
+    sql_source: str | None = None,
+    operation: WriteOperation | None = None,
+    key: str = "id",
+    on_conflict: str | tuple[str, ...] = (),
+    version: str | None = None,
+    **options: Any,
 ) -> Callable[[Function], Any]: ...
 
 
@@ -116,6 +126,11 @@ def mutation(
     *,
     tenant: bool = True,
     atomic: bool = False,
+    sql_source: str | None = None,
+    operation: WriteOperation | None = None,
+    key: str = "id",
+    on_conflict: str | tuple[str, ...] = (),
+    version: str | None = None,
     **options: Any,
 ) -> Any:
     """Make a function a field of `Mutation`.
@@ -123,20 +138,42 @@ def mutation(
     A `TenantSession` argument is opened for the call and commits when the body has returned,
     before the response is sent; an exception rolls it back. A sync body runs in a thread.
 
+    With `sql_source` the body is never run (`...` or `pass`): the arguments are written, and what
+    is selected of the row is read back in the same transaction. Without `operation` the source is
+    a function, called with the arguments by name; it returns the key of what it wrote. With one it
+    is a table or an updatable view, and each argument, or each field of an input object, is the
+    column of its name. A list of input objects, or of keys, is a row for each.
+
     Args:
         function: The resolver, sync or async.
         tenant: False for sign-up or log-in: no tenant is needed, and there is no TenantSession.
         atomic: One transaction for the whole GraphQL operation: any error in it undoes it all.
+        sql_source: The function, table or view that is written to.
+        operation: "create", "update" or "delete", for a table or a view.
+        key: The column that tells rows apart, in the table and in the source of the type.
+        on_conflict: For "create": the columns of a unique index whose conflict makes it an update.
+        version: For "update" and "delete": an integer or a timestamp that the caller has read; a
+            row that has another by now is the error CONFLICT.
         **options: Whatever `strawberry.mutation` takes.
 
     Raises:
-        SchemaError: When `tenant=False` goes with a TenantSession.
+        SchemaError: When `tenant=False` goes with a TenantSession, or arguments and source do not
+            fit together.
     """
 
     def decorate(function: Function) -> MutationField:
         scopes, info = required_scopes(function), takes_info(function)
-        operation = Operation("mutation", tenant, atomic, scopes, info=info)
-        return _field(MutationField, function, operation, options)
+        write = source_write(
+            function,
+            sql_source,
+            operation,
+            tenant=tenant,
+            key=key,
+            on_conflict=on_conflict,
+            version=version,
+        )
+        definition = Operation("mutation", tenant, atomic, scopes, info=info, write=write)
+        return _field(MutationField, function, definition, options)
 
     return decorate if function is None else decorate(function)
 
@@ -182,6 +219,8 @@ def _resolver(
     """The async function Strawberry calls."""
 
     async def resolve(*args: Any, info: strawberry.Info, **arguments: Any) -> Any:
+        if operation.write is not None:
+            return await resolve_write(cast(Any, info)._raw_info, operation)
         if operation.source is not None:
             return await resolve_source(cast(Any, info)._raw_info, operation)
         if operation.info:
@@ -189,8 +228,9 @@ def _resolver(
         return await call_body(function, operation, session, args, arguments)
 
     with_signature(resolve, function, without=() if session is None else (session.name,))
-    if operation.source is None:
+    if operation.source is None and operation.write is None:
         return StrawberryResolver(resolve)
     resolver = SourceResolver(resolve)
-    resolver.read = partial(resolve_source, operation=operation)
+    of = resolve_source if operation.write is None else resolve_write
+    resolver.read = partial(of, operation=operation)
     return resolver

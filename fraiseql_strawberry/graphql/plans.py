@@ -12,9 +12,11 @@ from ..sql.catalog import Catalog
 from .compiler import (
     MISPLACED,
     Compiled,
+    CompiledMutation,
     SchemaIndex,
     Settings,
     StepAside,
+    compile_mutation,
     compile_operation,
     normalise,
 )
@@ -38,13 +40,13 @@ class PlanEntry:
     Args:
         facts: What the guards need.
         scopes: The scopes that its fields need together.
-        compiled: The statement; None where the operation steps aside.
+        compiled: The statement, or what is written; None where the operation steps aside.
         reason: Why it steps aside; "compiled" where it does not.
     """
 
     facts: OperationFacts | None
     scopes: frozenset[str]
-    compiled: Compiled | None
+    compiled: Compiled | CompiledMutation | None
     reason: str
 
 
@@ -124,11 +126,16 @@ class Plans:
             facts = document.operation(name)
         except GraphQLError:
             return _aside("invalid")
-        if facts.type != "query":
-            return _aside(facts.type)
-        compiled = compile_operation(
-            self._index, document.node, name, self._catalog, self._settings, lifted=normal
-        )
+        if facts.type == "query":
+            compiled = compile_operation(
+                self._index, document.node, name, self._catalog, self._settings, lifted=normal
+            )
+        elif facts.type == "mutation" and not facts.atomic:
+            compiled = compile_mutation(
+                self._index, document.node, facts.node, self._catalog, self._settings, lifted=normal
+            )
+        else:
+            return _aside("atomic" if facts.atomic else facts.type)
         if isinstance(compiled, StepAside):
             return _aside(compiled.reason)
         return PlanEntry(facts, _scopes(facts), compiled, "compiled")

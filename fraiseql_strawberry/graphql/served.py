@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -15,6 +15,7 @@ from strawberry import Schema
 from ..errors import SchemaError
 from ..runtime import Runtime
 from ..sql.catalog import CATALOG_SQL, Catalog, source_names
+from ..sql.write_catalog import WRITES_SQL
 from .announced import check_announced, check_heard
 from .compiler import SchemaIndex, Settings, verify
 from .documents import Documents
@@ -31,6 +32,7 @@ __all__ = ["ServedSchema", "served_schema"]
 
 _log = logging.getLogger("fraiseql_strawberry")
 
+_QUERIES = (CATALOG_SQL, WRITES_SQL)
 _PLACES = 20_000
 _DOUBT_SECONDS = 1.0
 _DOUBTS = 1_000
@@ -68,9 +70,13 @@ class ServedSchema:
             max_limit=graphql.max_limit,
             default_limit=graphql.default_limit,
             max_cost=graphql.max_cost,
+            setting=runtime.config.multitenancy.setting,
         )
         self.lanes: list[Any] = []  # its fast lane, or None, once that has been decided
         self._names = source_names(self.index.sources())
+        # Asked for only where something writes through SQL: it is a statement more.
+        written = [field.write.source for _, field in self.index.writes()]
+        self._written = source_names((*written, *self.index.sources())) if written else []
         self._by_place: dict[str, Revision] = {}
         # Places with the same catalog, which is nearly all of them, share what was compiled.
         self._by_digest: WeakValueDictionary[str, Revision] = WeakValueDictionary()
@@ -92,18 +98,17 @@ class ServedSchema:
             SchemaError: When a source or one of its columns is missing, with the nearest name.
             SetupError: When a subscription would hear nothing.
         """
-        isolation, problem = self.runtime.isolation, None
+        problem = None
         check_heard(self.schema, self.runtime.channels.places)
-        for place in await isolation.places():
-            rows = await isolation.catalog(place, CATALOG_SQL, self._names) if self._names else ()
+        for place in await self.runtime.isolation.places():
+            catalog = await self._read(place)
             try:
-                catalog = Catalog.read(rows)
                 verify(self.index, catalog, self.settings)
                 check_announced(self.schema, self.index, catalog)
             except SchemaError as error:
                 problem = problem or error
             else:
-                self._learn(place, rows)
+                self._learn(place, catalog)
                 return
         if problem is not None:
             raise problem
@@ -126,12 +131,16 @@ class ServedSchema:
             return known
         if session is not None and self._names:
             connection = await session.connection()
-            result = await connection.exec_driver_sql(CATALOG_SQL, (self._names,))
-            return self._learn(place, [dict(row) for row in result.mappings()])
+            found: list[list[dict[str, Any]]] = [[], []]
+            for sql, names, rows in zip(_QUERIES, self._asked, found, strict=True):
+                if names:
+                    result = await connection.exec_driver_sql(sql, (names,))
+                    rows += [dict(row) for row in result.mappings()]
+            return self._learn(place, Catalog.read(*found))
         lock = self._reading.setdefault(place, asyncio.Lock())
         try:
             async with lock:
-                return self._by_place.get(place) or self._learn(place, await self._rows(place))
+                return self._by_place.get(place) or self._learn(place, await self._read(place))
         finally:
             self._reading.pop(place, None)
 
@@ -161,13 +170,19 @@ class ServedSchema:
         self.forget(tenant_id)
         return True
 
-    async def _rows(self, place: str) -> Sequence[Mapping[str, Any]]:
-        if not self._names:
-            return ()
-        return await self.runtime.isolation.catalog(place, CATALOG_SQL, self._names)
+    @property
+    def _asked(self) -> tuple[list[str], list[str]]:
+        return self._names, self._written
 
-    def _learn(self, place: str, rows: Sequence[Mapping[str, Any]]) -> Revision:
-        catalog = Catalog.read(rows)
+    async def _read(self, place: str) -> Catalog:
+        isolation = self.runtime.isolation
+        rows, writes = [
+            await isolation.catalog(place, sql, names) if names else ()
+            for sql, names in zip(_QUERIES, self._asked, strict=True)
+        ]
+        return Catalog.read(rows, writes)
+
+    def _learn(self, place: str, catalog: Catalog) -> Revision:
         revision = self._by_digest.get(catalog.revision)
         if revision is None:
             revision = Revision(self.index, self.documents, self.settings, catalog)

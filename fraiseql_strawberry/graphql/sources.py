@@ -23,9 +23,18 @@ from .relation import RelationField
 from .scopes import check_scopes
 from .served import ServedSchema, served_schema
 
-__all__ = ["load", "load_related", "read_row", "resolve_source"]
+__all__ = [
+    "Load",
+    "compiled",
+    "load",
+    "load_related",
+    "read_row",
+    "resolve_source",
+    "served_for",
+]
 
 T = TypeVar("T")
+C = TypeVar("C")
 
 
 class Load(CompiledQuery, Protocol):
@@ -59,7 +68,9 @@ async def resolve_source(info: GraphQLResolveInfo[Any], operation: Operation) ->
     check_scopes(operation.scopes)
     here = running()
     return await _read(
-        here, _served(here, info), lambda fields, finishing: fields.root(info, finishing=finishing)
+        here,
+        served_for(here, info),
+        lambda fields, finishing: fields.root(info, finishing=finishing),
     )
 
 
@@ -84,7 +95,7 @@ async def load_related(field: RelationField, instance: Any, info: strawberry.Inf
             def make(fields: FieldCompiler, finishing: bool) -> Load:
                 return fields.related(raw, field, rows, finishing=finishing)
 
-            return await _read(here, _served(here, raw), make)
+            return await _read(here, served_for(here, raw), make)
 
         loader = state.loaders[key] = DataLoader(load_fn=read, cache=False)
     return await loader.load(_ByIdentity(instance))
@@ -140,7 +151,7 @@ async def read_row(info: GraphQLResolveInfo[Any], columns: Mapping[str, Any]) ->
         columns: What identifies the row, as `load` takes it.
     """
     here = running()
-    served = _served(here, info)
+    served = served_for(here, info)
     cls = served.index.object(named_type(cast(Any, info).return_type).name).cls
     return await _read(here, served, lambda fields, _: fields.by_columns(cls, columns))
 
@@ -169,7 +180,7 @@ async def _run(
 ) -> tuple[Load, str | None]:
     """Compile and run a read; once more where the tables changed since the catalog was read."""
     tenant_id = here.scope.require_tenant()
-    query = await _compiled(here, served, tenant_id, make)
+    query = await compiled(here, served, tenant_id, make)
     try:
         return query, await here.runtime.read(query)
     except Exception as error:
@@ -177,13 +188,24 @@ async def _run(
         if not is_outdated(error) or here.scope.unit is not None:
             raise
         served.forget(tenant_id)
-        query = await _compiled(here, served, tenant_id, make)
+        query = await compiled(here, served, tenant_id, make)
         return query, await here.runtime.read(query)
 
 
-async def _compiled(
-    here: Running, served: ServedSchema, tenant_id: str, make: Callable[[FieldCompiler], Load]
-) -> Load:
+async def compiled(
+    here: Running, served: ServedSchema, tenant_id: str, make: Callable[[FieldCompiler], C]
+) -> C:
+    """What a tenant's tables make of a field; once more where they were migrated in between.
+
+    Args:
+        here: The runtime and the scope.
+        served: The schema.
+        tenant_id: The tenant, admitted.
+        make: Compiles it.
+
+    Raises:
+        SchemaError: When the field does not fit them.
+    """
     try:
         return make(await _fields(served, here, tenant_id))
     except SchemaError:
@@ -208,7 +230,8 @@ def _raw(info: strawberry.Info) -> GraphQLResolveInfo[Any]:
     return cast(Any, info)._raw_info
 
 
-def _served(here: Running, info: GraphQLResolveInfo[Any]) -> ServedSchema:
+def served_for(here: Running, info: GraphQLResolveInfo[Any]) -> ServedSchema:
+    """The schema of a field, as its tenancy serves it."""
     state = here.scope.operation
     if state is not None and isinstance(state.served, ServedSchema):
         return state.served

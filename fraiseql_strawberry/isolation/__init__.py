@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from .compiled_query import CompiledQuery
 from .database import DatabaseIsolation
 from .listening import OwnDatabases, SharedDatabase
 from .one_engine import OneEngine
-from .protocol import CompiledQuery, Isolation
+from .protocol import Isolation
 from .row import RowIsolation
 from .schema import SchemaIsolation, engine_by_schema
 from .schema_name import SchemaNames
+from .transaction import Committing, Transaction, Work
 
 __all__ = [
+    "Committing",
     "CompiledQuery",
     "DatabaseIsolation",
     "Isolation",
@@ -20,5 +23,7 @@ __all__ = [
     "SchemaIsolation",
     "SchemaNames",
     "SharedDatabase",
+    "Transaction",
+    "Work",
     "engine_by_schema",
 ]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..errors import AutocommitRefused
+from ..sql.scalars import literal
 from ..sql.setting import set_calls
 
 __all__ = ["Binding"]
@@ -22,7 +23,8 @@ class Binding:
 
     Args:
         names: The settings whose values each transaction brings.
-        also: A further expression to select, which sees the settings.
+        also: A further expression to select, which sees the settings; its parameters come after
+            theirs.
         carried: Further settings and their values, where a pooler refuses them at start-up.
     """
 
@@ -34,7 +36,9 @@ class Binding:
         carried: Mapping[str, str] | None = None,
     ) -> None:
         calls = [f"set_config('{name}', ${n}, true)" for n, name in enumerate(names, 1)]
-        calls += set_calls({"plan_cache_mode": "auto", **(carried or {})}, local=True)
+        fixed = set_calls({"plan_cache_mode": "auto", **(carried or {})}, local=True)
+        self._names, self._fixed = tuple(names), tuple(fixed)
+        calls += fixed
         if also is not None:
             calls.append(also)
         self._sql = f"SELECT {', '.join(calls)}"
@@ -56,6 +60,21 @@ class Binding:
                 "or use info.context['admin_db'] for statements that cannot run in one"
             )
         return connection.exec_driver_sql(self._sql, values).one()[-1]
+
+    def opening(self, values: tuple[str, ...], *, also: str | None = None) -> str:
+        """BEGIN and the binding as statements without parameters: one round trip.
+
+        Args:
+            values: One for each name, in canonical form.
+            also: A further expression, which sees the settings and raises an error where they
+                lead nowhere.
+        """
+        pairs = zip(self._names, values, strict=True)
+        calls = [f"set_config('{name}', {literal(value)}, true)" for name, value in pairs]
+        calls += self._fixed
+        if also is not None:
+            calls.append(also)
+        return f"BEGIN; SELECT {', '.join(calls)}"
 
     async def apply_async(self, connection: AsyncConnection, values: tuple[str, ...]) -> Any:
         """The same, outside of a greenlet."""

@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -31,6 +31,7 @@ from .engines import EngineOptions, TenantEngine, TenantEngines
 from .protocol import CompiledQuery
 from .tenant_password import PasswordRules
 from .tenant_url import TenantUrlRules
+from .transaction import Committing, Transaction, Work, in_transaction
 
 __all__ = ["DatabaseIsolation"]
 
@@ -55,6 +56,8 @@ def _statement(query: str) -> str:
 def _pooled(query: str, settings: str) -> str:
     return _READ_POOLED.format(query=query, settings=settings)
 
+
+T = TypeVar("T")
 
 Sample = Callable[[int], Awaitable[Sequence[str]]]
 
@@ -184,6 +187,25 @@ class DatabaseIsolation:
         result = await connection.exec_driver_sql(statement, (None, *query.args))
         return cast("str | None", result.scalar_one())
 
+    async def write(self, tenant_id: str, work: Work[T], committing: Committing | None = None) -> T:
+        """One transaction on one of the tenant's connections (see `Isolation.write`)."""
+        opening = self._binding.opening((tenant_id, f"t:{tenant_id}"))
+
+        async def call(driver: Any) -> T:
+            return await in_transaction(
+                driver, opening, Transaction(driver, None), work, committing
+            )
+
+        pinned = await self._pin(tenant_id)
+        try:
+            return await self._run(pinned, call)
+        finally:
+            self._engines.unpin(pinned)
+
+    def transaction_on(self, driver: Any, tenant_id: str) -> Transaction:
+        """The search path finds the tables (see `Isolation.transaction_on`)."""
+        return Transaction(driver, None)
+
     def place_of(self, tenant_id: str | None) -> str | None:
         """The tenant: its database is its own (see `Isolation.place_of`)."""
         return tenant_id
@@ -230,16 +252,24 @@ class DatabaseIsolation:
         return self._engines.pin(tenant_id, written)
 
     async def _read(self, pinned: TenantEngine, tenant_id: str, query: CompiledQuery) -> str | None:
-        pool, args = pinned.pool, query.args
-        entry = await pool.acquire()
-        driver: Any = entry.driver_connection
-        try:
+        args = query.args
+
+        async def call(driver: Any) -> str | None:
             if self._connect.pooler == "transaction":
                 statement = _pooled(query.sql(None), self._carried)
                 parameters = [(tenant_id, *(None,) * len(args)), (None, *args)]
-                found = (await driver.fetchmany(statement, parameters))[1][0]
-            else:
-                found = await driver.fetchval(_statement(query.sql(None)), None, *args)
+                return (await driver.fetchmany(statement, parameters))[1][0]
+            return await driver.fetchval(_statement(query.sql(None)), None, *args)
+
+        return await self._run(pinned, call)
+
+    async def _run(self, pinned: TenantEngine, call: Callable[[Any], Awaitable[T]]) -> T:
+        """Give a connection to a call that leaves it clean, or closed, whatever it raises."""
+        pool = pinned.pool
+        entry = await pool.acquire()
+        driver: Any = entry.driver_connection
+        try:
+            answer = await call(driver)
         except BaseException as error:
             if is_cut(error) or driver.is_closed():
                 pool.cut(entry)
@@ -251,7 +281,7 @@ class DatabaseIsolation:
                 pool.discard(entry)
             raise
         pool.release(entry)
-        return cast("str | None", found)
+        return answer
 
     @asynccontextmanager
     async def _connected(self, tenant_id: str) -> AsyncGenerator[AsyncConnection]:

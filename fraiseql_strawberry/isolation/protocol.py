@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from .compiled_query import CompiledQuery
+from .transaction import Committing, Transaction, Work
+
 __all__ = ["CompiledQuery", "Isolation"]
 
-
-class CompiledQuery(Protocol):
-    """A statement that the compiler made, with the parameters of one request."""
-
-    @property
-    def args(self) -> Sequence[Any]:
-        """The values of the parameters; the first is `$2`, since `$1` is the tenant."""
-        ...
-
-    def sql(self, schema: str | None = None) -> str:
-        """The inner query, which gives one JSON value; `schema` qualifies its sources."""
-        ...
+T = TypeVar("T")
 
 
 class Isolation(Protocol):
@@ -75,6 +67,25 @@ class Isolation(Protocol):
         self, connection: AsyncConnection, tenant_id: str, query: CompiledQuery
     ) -> str | None:
         """Run a compiled read in a transaction that is already bound to the tenant."""
+        ...
+
+    async def write(self, tenant_id: str, work: Work[T], committing: Committing | None = None) -> T:
+        """Do some work in one transaction of the tenant's, and commit it.
+
+        Nothing is tried again, whatever fails: a write is done once or not at all.
+
+        Args:
+            tenant_id: The canonical tenant.
+            work: What is done in it.
+            committing: Called right before the COMMIT.
+
+        Raises:
+            TenantUnavailable: When there is no place of that tenant's.
+        """
+        ...
+
+    def transaction_on(self, driver: Any, tenant_id: str) -> Transaction:
+        """The transaction that a connection of the tenant's is in already."""
         ...
 
     def place_of(self, tenant_id: str | None) -> str | None:

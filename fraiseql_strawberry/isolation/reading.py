@@ -87,6 +87,18 @@ class Reads(ABC):
         """
         return await self._run(lambda driver: driver.fetchval(statement, *args), schema)
 
+    async def run(self, call: Callable[[Any], Awaitable[T]], schema: str = "") -> T:
+        """Give a connection to a call that leaves it clean, or closed, whatever it raises.
+
+        Args:
+            call: Takes asyncpg's connection.
+            schema: The schema it works in, where it matters which connection does.
+
+        Raises:
+            TenantBusy: When no connection became free in time.
+        """
+        return await self._run(call, schema)
+
     async def close(self) -> None:
         """Wait until the connections of cancelled reads are closed."""
         self.settle()

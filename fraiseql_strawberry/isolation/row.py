@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from asyncpg import exceptions as postgres
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from .one_engine import OneEngine
 from .planning import choose_plans
 from .protocol import CompiledQuery
 from .reading import ReadConnections
+from .transaction import Committing, Transaction, Work, in_transaction
 
 __all__ = ["RowIsolation"]
 
@@ -25,6 +26,8 @@ __all__ = ["RowIsolation"]
 _READ = "SELECT CASE WHEN $1::text IS NOT NULL THEN {settings} ELSE ({query})::text END"
 
 _STATEMENTS = 2000
+
+T = TypeVar("T")
 
 _BARE_POLICY = (postgres.UndefinedObjectError, postgres.InvalidTextRepresentationError)
 
@@ -121,6 +124,21 @@ class RowIsolation(OneEngine):
         statement = self._statement(query.sql(None))
         result = await connection.exec_driver_sql(statement, (None, *query.args))
         return cast("str | None", result.scalar_one())
+
+    async def write(self, tenant_id: str, work: Work[T], committing: Committing | None = None) -> T:
+        """One transaction on one pooled connection (see `Isolation.write`)."""
+        opening = self._binding.opening((tenant_id, f"t:{tenant_id}"))
+
+        async def call(driver: Any) -> T:
+            return await in_transaction(
+                driver, opening, Transaction(driver, None), work, committing
+            )
+
+        return await self._reads.run(call)
+
+    def transaction_on(self, driver: Any, tenant_id: str) -> Transaction:
+        """The search path finds the tables (see `Isolation.transaction_on`)."""
+        return Transaction(driver, None)
 
     def place_of(self, tenant_id: str | None) -> str | None:
         """All tenants share their tables, so one place (see `Isolation.place_of`)."""

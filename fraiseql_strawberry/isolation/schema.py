@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from asyncpg import exceptions as postgres
 from sqlalchemy import Connection, event
@@ -22,6 +22,7 @@ from ..config.secret import SecretUrl
 from ..engine import create_engine
 from ..errors import TenantUnavailable
 from ..sql.catalog import quoted
+from ..sql.scalars import literal
 from ..trouble import driver_error, is_cut
 from .affinity import AffinityPool, note, slots_of, wanted
 from .binding import Binding
@@ -30,6 +31,9 @@ from .protocol import CompiledQuery
 from .reading import ReadConnections
 from .schema_name import SchemaNames
 from .slotted import SlottedReads
+from .transaction import Committing, Transaction, Work, in_transaction
+
+T = TypeVar("T")
 
 __all__ = ["SchemaIsolation", "engine_by_schema"]
 
@@ -53,6 +57,10 @@ _NOT_THERE = (
 )
 # There is no such role, or the application's is no member of it.
 _NOT_THAT_ROLE = (postgres.InvalidParameterValueError, postgres.InsufficientPrivilegeError)
+# A schema that is missing is an error of its own; one that may not be used divides by zero: the
+# simple query protocol, which sends BEGIN along, gives no values back.
+_OPENED = "1 / has_schema_privilege({}, 'USAGE')::int"
+_NOT_OPENED = (postgres.InvalidSchemaNameError, postgres.DivisionByZeroError, *_NOT_THAT_ROLE)
 _SCHEMA = "fraiseql_schema"
 
 # Some 45 KB each in the back-end (DESIGN.md, section 5).
@@ -195,6 +203,30 @@ class SchemaIsolation(OneEngine):
         result = await connection.exec_driver_sql(statement, (None, *query.args))
         return cast("str | None", result.scalar_one())
 
+    async def write(self, tenant_id: str, work: Work[T], committing: Committing | None = None) -> T:
+        """One transaction, with the tenant's path, of statements that name its schema.
+
+        A trigger or a function has the path, as in a session's transaction (see
+        `Isolation.write`).
+        """
+        schema = self._names.of(tenant_id)
+        values = (quoted(schema) + self._after, f"t:{tenant_id}")
+        if self._roles is not None:
+            values += (self._roles.of(tenant_id),)
+        opening = self._binding.opening(values, also=_OPENED.format(literal(schema)))
+
+        async def call(driver: Any) -> T:
+            transaction = Transaction(driver, schema)
+            return await in_transaction(
+                driver, opening, transaction, work, committing, refused=_refused
+            )
+
+        return await self._reads.run(call, schema)
+
+    def transaction_on(self, driver: Any, tenant_id: str) -> Transaction:
+        """Statements name the schema (see `Isolation.transaction_on`)."""
+        return Transaction(driver, self._names.of(tenant_id))
+
     def place_of(self, tenant_id: str | None) -> str | None:
         """The tenant's schema (see `Isolation.place_of`)."""
         return None if tenant_id is None else self._names.of(tenant_id)
@@ -248,6 +280,10 @@ def _refusing_roles() -> Generator[None]:
         if not isinstance(driver_error(error), _NOT_THAT_ROLE):
             raise
         raise TenantUnavailable(hint=str(driver_error(error))) from error
+
+
+def _refused(error: Exception) -> Exception:
+    return TenantUnavailable(hint=str(error)) if isinstance(error, _NOT_OPENED) else error
 
 
 def _unmark(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from asyncpg import exceptions as postgres
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..errors import ServiceUnavailable, SetupError, TenantBusy
-from ..isolation import CompiledQuery
+from ..isolation import Committing, CompiledQuery
 from ..trouble import driver_error, translate
 from .replica import Replica
 from .writes import RecentWrites
@@ -108,6 +108,14 @@ class Replicas:
             # Else it may be behind (a table that is not there yet), or its replay had to cancel
             # the read. What the primary answers is what counts.
             return None
+
+    def committing(self, tenant_id: str) -> Committing:
+        """Notes a write of the tenant's that does not go through the primary's engine."""
+
+        async def committing(driver: Any) -> None:
+            await self._writes.note_transaction(driver, tenant_id)
+
+        return committing
 
     def _choose(self, tenant_id: str) -> Replica | None:
         count = len(self._replicas)

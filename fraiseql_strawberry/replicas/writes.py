@@ -71,6 +71,17 @@ class RecentWrites:
             _, oldest = self._latest.popitem(last=False)
             self._forgotten = _later(self._forgotten, oldest)
 
+    async def note_transaction(self, driver: Any, tenant_id: str) -> None:
+        """Remember the transaction that a connection is in, if it wrote; it is to be committed.
+
+        Args:
+            driver: asyncpg's connection.
+            tenant_id: The canonical tenant.
+        """
+        xid = await _xid(driver)
+        if xid is not None:
+            self.note(tenant_id, xid)
+
     def seen_by(self, tenant_id: str, xmin: int | None) -> bool:
         """Whether a server shows all that the tenant wrote.
 

@@ -11,7 +11,9 @@ from importlib.resources import files
 from typing import Any
 
 from ..errors import SchemaError
+from .column_type import ColumnType
 from .source import JsonObject, Origin, Source
+from .write_catalog import WriteFacts
 
 __all__ = [
     "CATALOG_SQL",
@@ -21,6 +23,7 @@ __all__ = [
     "ColumnType",
     "SourceColumns",
     "quoted",
+    "source_name",
     "source_names",
 ]
 
@@ -40,10 +43,11 @@ def quoted(identifier: str) -> str:
 
 def source_names(sources: Iterable[Source]) -> list[str]:
     """The argument of `CATALOG_SQL`: each source as `to_regclass` reads it."""
-    return sorted({_name(source) for source in sources})
+    return sorted({source_name(source) for source in sources})
 
 
-def _name(source: Source) -> str:
+def source_name(source: Source) -> str:
+    """A source as `to_regclass` and `to_regproc` read it."""
     name = quoted(source.name)
     return f"{quoted(source.schema)}.{name}" if source.schema else name
 
@@ -52,23 +56,6 @@ def _source(name: str) -> Source:
     schema, identifier = _NAME.fullmatch(name).groups()  # pyright: ignore[reportOptionalMemberAccess]
     plain = [part and part.replace('""', '"') for part in (identifier, schema)]
     return Source(plain[0], plain[1])
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnType:
-    """A column's type, domains followed to their base and arrays to their element.
-
-    Args:
-        name: The name in `pg_type`: "uuid", "int4", "timestamptz".
-        array: Whether the column holds an array of it.
-        schema: The type's schema; None when it is the current one, such as a tenant's own.
-        labels: The labels of an enum type.
-    """
-
-    name: str
-    array: bool = False
-    schema: str | None = "pg_catalog"
-    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +105,23 @@ class Catalog:
     Args:
         sources: By source; a source that the database does not have is absent.
         revision: Changes whenever anything here changes: part of every cache key.
+        writes: What may be written of them; empty where no mutation writes through SQL.
     """
 
     sources: Mapping[Source, SourceColumns] = field(default_factory=dict[Source, SourceColumns])
     revision: str = ""
+    writes: WriteFacts = field(default_factory=WriteFacts)
 
     @classmethod
-    def read(cls, rows: Iterable[Mapping[str, Any]]) -> Catalog:
-        """Make a catalog of the rows that `CATALOG_SQL` returned (asyncpg's records will do)."""
+    def read(
+        cls, rows: Iterable[Mapping[str, Any]], writes: Iterable[Mapping[str, Any]] = ()
+    ) -> Catalog:
+        """Make a catalog of what the database returned (asyncpg's records will do).
+
+        Args:
+            rows: Of `CATALOG_SQL`.
+            writes: Of `write_catalog.WRITES_SQL`.
+        """
         found: dict[str, dict[str, Column]] = {}
         schemas: dict[str, str | None] = {}
         for row in rows:
@@ -135,12 +131,14 @@ class Catalog:
             column = Column(row["column"], type_, row["not_null"], row["readable"])
             found.setdefault(row["source"], {})[column.name] = column
             schemas[row["source"]] = row["source_schema"]
-        digest = hashlib.sha256(repr((found, schemas)).encode()).hexdigest()
+        facts = sorted((row["kind"], row["name"], row["fact"]) for row in writes)
+        digest = hashlib.sha256(repr((found, schemas, facts)).encode()).hexdigest()
         sources = {
             _source(name): SourceColumns.of(columns, schemas[name])
             for name, columns in found.items()
         }
-        return cls(sources, digest)
+        named = ({"kind": kind, "name": name, "fact": fact} for kind, name, fact in facts)
+        return cls(sources, digest, WriteFacts.read(named))
 
     def located(self, source: Source) -> Source:
         """A source with its schema, where that is not the current one.

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .catalog import OBJECT_COLUMN, ColumnType, quoted
+from .naming import SCHEMA_GAP, parameter_text, source_text
 from .operators import comparison
-from .parameters import AS_TEXT
 from .plan import (
     And,
     ColumnRef,
@@ -35,7 +35,6 @@ from .plan import (
     Value,
 )
 from .scalars import literal, output
-from .source import Source
 
 __all__ = ["MAX_KEY", "Rendered", "render"]
 
@@ -44,8 +43,6 @@ MAX_KEY = 63
 
 _JSONB = ColumnType("jsonb")
 
-# Where the schema of an unqualified source goes; no SQL of ours holds this character otherwise.
-_SCHEMA = "\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ def render(plan: Plan, *, first_parameter: int = 1) -> Rendered:
     """
     writer = _Writer(first_parameter)
     sql = writer.keyed(plan.keys, plan.roots) if plan.keys else writer.operation(plan.roots)
-    return Rendered(tuple(sql.split(_SCHEMA)))
+    return Rendered(tuple(sql.split(SCHEMA_GAP)))
 
 
 class _Writer:
@@ -152,7 +149,7 @@ class _Writer:
     def _select(self, select: Select, join: Join | None, parent: str) -> str:
         alias, row = self._alias(), self._alias()
         columns = ", ".join(self._field(field, alias) for field in select.fields)
-        origin = f"{_table(select.source)} AS {alias}"
+        origin = f"{source_text(select.source)} AS {alias}"
         conditions: list[str] = []
         if join is not None:
             joined, conditions = self._join(join, alias, parent)
@@ -181,7 +178,7 @@ class _Writer:
         on = " AND ".join(f"{_column(ref, link)} = {remote}" for ref, remote in pairs)
         pairs = zip(join.link.local, locals_, strict=True)
         return (
-            f" JOIN {_table(join.link.source)} AS {link} ON {on}",
+            f" JOIN {source_text(join.link.source)} AS {link} ON {on}",
             [f"{_column(ref, link)} = {local}" for ref, local in pairs],
         )
 
@@ -220,7 +217,7 @@ class _Writer:
         """The rows of one step: nothing of them, or what an order wants of them."""
         alias = self._alias()
         joined, where = self._join(hop.join, alias, parent)
-        origin = f"{_table(hop.source)} AS {alias}{joined}"
+        origin = f"{source_text(hop.source)} AS {alias}{joined}"
         value = "" if below is None else f" {self._ordered(below, alias)}"
         if not hop.order:
             where += [self._condition(condition, alias) for condition in conditions]
@@ -251,13 +248,7 @@ class _Writer:
         return f"{column} = ANY({parameter})" if one_of_many else f"{column} = {parameter}"
 
     def _parameter(self, parameter: Parameter) -> str:
-        brackets = "[]" if parameter.array else ""
-        number, type_ = f"${self._first + parameter.slot}", parameter.type
-        if type_.schema == "pg_catalog" and type_.name not in AS_TEXT:
-            return f"{number}::{type_.name}{brackets}"
-        # For an enum or an extension's type the driver would ask the catalog, per connection,
-        # and others it would change on the way: these go as text.
-        return f"{number}::text{brackets}::{_type(type_)}{brackets}"
+        return parameter_text(self._first + parameter.slot, parameter.type, array=parameter.array)
 
 
 def _column(ref: ColumnRef, alias: str) -> str:
@@ -276,15 +267,3 @@ def _column(ref: ColumnRef, alias: str) -> str:
         return f"({json})"
     text = f"({json.replace('->', '->>', 1)})"
     return text if ref.type.name == "text" else f"{text}::{ref.type.name}"
-
-
-def _table(source: Source) -> str:
-    schema = _SCHEMA if source.schema is None else f"{quoted(source.schema)}."
-    return schema + quoted(source.name)
-
-
-def _type(type_: ColumnType) -> str:
-    if type_.schema == "pg_catalog":
-        return type_.name
-    schema = _SCHEMA if type_.schema is None else f"{quoted(type_.schema)}."
-    return schema + quoted(type_.name)

@@ -17,7 +17,7 @@ from graphql import (
 )
 
 from ...errors import SetupError
-from ...graphql.compiler import Bound, FieldCompiler
+from ...graphql.compiler import Bound, BoundMutation, FieldCompiler
 from ...graphql.compiler.fields import Root, without_obstacle
 from ...graphql.compiler.selection import collect
 from ...graphql.documents import Document, OperationFacts
@@ -101,14 +101,17 @@ async def choose(served: ServedSchema, operation: Operation, tenant_id: str) -> 
     lane = lane_of(served)
     entry, literals = revision.plans.find(operation.text, operation.name)
     reason = entry.reason
-    if facts.type != "query":
-        reason = f"it is a {facts.type}"
-    elif lane is None:
+    if lane is None:
         reason = closed_by(served) or "off"
+    elif facts.type != "query" and entry.compiled is None:
+        reason = f"it is a {facts.type}"
     elif entry.compiled is not None:
         bound = entry.compiled.bind(operation.variables, literals)
         if isinstance(bound, Bound):
             return Choice(facts, "fast", "one statement answers all of it", (_whole(bound),))
+        if isinstance(bound, BoundMutation):
+            # What writes is not run to be explained.
+            return Choice(facts, "fast", "a transaction for each field that writes", ())
         reason = bound.reason
     statements = tuple(_root_fields(served, revision.fields, document, facts, operation.variables))
     return Choice(facts, "standard", reason, statements)

@@ -21,8 +21,9 @@ from .attributes import AttributeBuilder
 from .builder import Builder
 from .columns import column_ref
 from .comparing import comparable_values
-from .fields import FieldIndex, Opaque, Related, Root, without_obstacle
+from .fields import FieldIndex, Opaque, Related, Root, Written, without_obstacle
 from .finished import Finished, FinishedRows
+from .given import given_arguments
 from .hydrate import Rows
 from .index import SchemaIndex
 from .nulls import Nulls
@@ -30,6 +31,8 @@ from .reason import SteppedAside
 from .settings import Settings
 from .shape import Shape
 from .statement import Convert, Cost, Statement
+from .writing import BoundWrite, Writing
+from .written import read_written
 
 __all__ = ["FieldCompiler", "Load", "batch_key"]
 
@@ -87,6 +90,19 @@ class Load:
     def sql(self, schema: str | None = None) -> str:
         """The query, which gives one JSON value; `schema` qualifies its sources."""
         return self._read.statement.rendered.text(schema)
+
+    def of(self, keys: Sequence[Sequence[Any]]) -> Load:
+        """The same for the rows of these keys.
+
+        Args:
+            keys: For each key column, its value in each row.
+        """
+        above = self._read.statement.plan.keys
+        assert above is not None
+        for ref, parameter, column in zip(above.columns, above.parameters, keys, strict=True):
+            convert = _nullable(converter(ref.type))
+            self.args[parameter.slot] = [convert(value) for value in column]
+        return self
 
     def violates(self, text: str | None) -> bool:
         """Whether something finished in the JSON text breaks a promise of the GraphQL schema.
@@ -185,6 +201,37 @@ class FieldCompiler:
         ]
         return self._cached(info).load(info, related, keys, finishing=finishing)
 
+    def written(self, info: GraphQLResolveInfo[Any], *, finishing: bool = False) -> Load:
+        """The statement that reads what a field wrote; its value is a list, by `Load.of`.
+
+        Args:
+            info: graphql-core's, of the field being resolved.
+            finishing: Whether the executor takes finished values.
+
+        Raises:
+            BadUserInput: When an argument cannot be served.
+            SchemaError: When the source does not fit the type.
+        """
+        return self._cached(info).load(info, self._written(info), None, finishing=finishing)
+
+    def bind_write(self, info: GraphQLResolveInfo[Any]) -> BoundWrite:
+        """The statements that write what a field is given.
+
+        Args:
+            info: graphql-core's, of the field being resolved.
+
+        Raises:
+            BadUserInput: When an argument cannot be served.
+            SchemaError: When its arguments do not fit the table or the function.
+        """
+        return self._cached(info).bind_write(info, self._written(info))
+
+    def _written(self, info: GraphQLResolveInfo[Any]) -> Written:
+        field = self._field(info)
+        if not isinstance(field, Written):
+            raise SchemaError(f"{info.parent_type.name}.{info.field_name} returns no sql_source")
+        return field
+
     def by_columns(self, cls: type[Any], columns: Mapping[str, Any]) -> Load:
         """The statement that reads one object with all its attributes.
 
@@ -252,11 +299,22 @@ class _Field:
         nodes = [*self._nodes, *self._fragments.values()]
         self._shape = Shape(index.schema, definitions, nodes, strict=False)
         self._readings: dict[Hashable, FieldRead] = {}
+        self._writing: Writing | None = None
+
+    def bind_write(self, info: GraphQLResolveInfo[Any], field: Written) -> BoundWrite:
+        if self._writing is None:
+            user = f"{info.parent_type.name}.{info.field_name}"
+            self._writing = Writing(self._index, self._catalog, self._settings, field, user)
+        try:
+            given = given_arguments(self._nodes[0], field.arguments, _variable_values(info))
+        except SteppedAside as aside:
+            raise SchemaError(aside.reason) from aside
+        return self._writing.bind(given)
 
     def load(
         self,
         info: GraphQLResolveInfo[Any],
-        field: Root | Related,
+        field: Root | Related | Written,
         keys: list[list[Any]] | None,
         *,
         finishing: bool,
@@ -273,16 +331,13 @@ class _Field:
             args = statement.arguments(values)
         except SteppedAside as aside:
             raise SchemaError(aside.reason) from aside
-        if keys is not None and statement.plan.keys is not None:
-            bound = zip(
-                statement.plan.keys.columns, statement.plan.keys.parameters, keys, strict=True
-            )
-            for ref, parameter, column in bound:
-                convert = _nullable(converter(ref.type))
-                args[parameter.slot] = [convert(value) for value in column]
-        return Load(found, args, field.many)
+        # What was written is read row by row, whatever the field is.
+        load = Load(found, args, field.many and not isinstance(field, Written))
+        return load if keys is None else load.of(keys)
 
-    def _compile(self, field: Root | Related, values: Values, *, finishing: bool) -> FieldRead:
+    def _compile(
+        self, field: Root | Related | Written, values: Values, *, finishing: bool
+    ) -> FieldRead:
         builder = AttributeBuilder(
             self._index,
             self._catalog,
@@ -295,13 +350,15 @@ class _Field:
         def build(reader: Builder) -> tuple[Nested, Cost, Rows]:
             if isinstance(field, Root):
                 return reader.root(_VALUE, field, self._nodes)
+            if isinstance(field, Written):
+                return read_written(reader, _VALUE, field, self._nodes)
             return reader.related(_VALUE, self._parent, None, field, self._nodes)
 
         keys = None
         try:
             seen = isinstance(self._parent.fields[self._nodes[0].name.value], Opaque)
             nested, cost, rows = build(builder) if seen else builder.finish(self._nodes, build)
-            if isinstance(field, Related):
+            if not isinstance(field, Root):
                 columns = nested.join.local if nested.join else ()
                 keys = Keys(columns, tuple(builder.key_parameter(ref) for ref in columns))
         except SteppedAside as aside:

@@ -10,6 +10,7 @@ from graphql import GraphQLArgument
 
 from ...sql.scalars import Scalar
 from ...sql.source import Relation, SourceQuery
+from ...sql.write import SourceWrite
 
 __all__ = [
     "Argument",
@@ -21,6 +22,7 @@ __all__ = [
     "Opaque",
     "Related",
     "Root",
+    "Written",
     "without_obstacle",
 ]
 
@@ -95,6 +97,32 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A root field that writes rows, and whose value is what they are then.
+
+    Args:
+        write: What is written.
+        target: The GraphQL name of the rows' type.
+        many: Whether it is a list: one item for each row that is written.
+        nullable: Whether it may be null.
+        item_nullable: Whether the items of a list may be null.
+        arguments: Its arguments.
+    """
+
+    write: SourceWrite
+    target: str
+    many: bool
+    nullable: bool
+    item_nullable: bool
+    arguments: Arguments
+
+    @property
+    def row_nullable(self) -> bool:
+        """Whether a row that is not there is null, or an error."""
+        return self.item_nullable if self.many else self.nullable
+
+
+@dataclass(frozen=True, slots=True)
 class Opaque:
     """A field that only Strawberry can resolve.
 
@@ -104,10 +132,10 @@ class Opaque:
     """
 
     reason: str
-    behind: Leaf | Embedded | Related | Root | None = None
+    behind: Leaf | Embedded | Related | Root | Written | None = None
 
 
-FieldIndex = Leaf | Embedded | Related | Root | Opaque
+FieldIndex = Leaf | Embedded | Related | Root | Written | Opaque
 
 
 @dataclass(frozen=True, slots=True)

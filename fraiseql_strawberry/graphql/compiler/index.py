@@ -41,6 +41,7 @@ from .fields import (
     Opaque,
     Related,
     Root,
+    Written,
     without_obstacle,
 )
 from .python_scalars import enum_of_annotation, scalar_of_annotation
@@ -146,7 +147,7 @@ class ObjectIndex:
             return Opaque(f"{self.name}.{name} {reason}", behind)
         return behind
 
-    def _behind(self, field: GraphQLField) -> Leaf | Embedded | Related | Root | None:
+    def _behind(self, field: GraphQLField) -> Leaf | Embedded | Related | Root | Written | None:
         declared = field.extensions.get(_DEFINITION)
         if not isinstance(declared, StrawberryField):
             return None
@@ -154,6 +155,15 @@ class ObjectIndex:
         rows = isinstance(type_, GraphQLObjectType) and depth <= 1
         operation = declared.metadata.get(OPERATION)
         if isinstance(operation, Operation):
+            if operation.write is not None and rows:
+                return Written(
+                    operation.write,
+                    type_.name,
+                    depth == 1,
+                    nullable,
+                    item_nullable,
+                    _arguments(field),
+                )
             if operation.source is None or not rows:
                 return None
             return Root(operation.source, type_.name, depth == 1, nullable, _arguments(field))
@@ -180,7 +190,7 @@ class ObjectIndex:
         if field.extensions:
             return "has a field extension"
         match behind:
-            case Root():
+            case Root() | Written():
                 return None  # scopes are the caller's to check: they belong to the request
             case Related():
                 return None if type(field) is RelationField else "has a resolver"
@@ -245,7 +255,16 @@ class SchemaIndex:
                     found.add(field.query.source)
                 elif isinstance(field, Related) and field.relation.through:
                     found.add(field.relation.through.source)
+        found.update(field.write.source for _, field in self.writes() if field.write.kind != "call")
         return frozenset(source for source in found if source is not None)
+
+    def writes(self) -> Iterator[tuple[str, Written]]:
+        """Every field that writes through SQL, whatever of the user's stands around it."""
+        for object_ in self.objects():
+            for name, field in object_.fields.items():
+                behind = without_obstacle(field)
+                if isinstance(behind, Written):
+                    yield f"{object_.name}.{name}", behind
 
     def scalar(
         self, type_: GraphQLScalarType | GraphQLEnumType, depth: int, item_nullable: bool

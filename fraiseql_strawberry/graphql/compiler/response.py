@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from graphql import FieldNode, OperationDefinitionNode
+from graphql import FieldNode, GraphQLObjectType, OperationDefinitionNode
 
 from ...sql.plan import Constant, Document, Field, Nested, Plan, Value
 from ...sql.render import MAX_KEY
 from ...sql.source import JsonObject, Origin
 from .builder import Builder, Expanded
 from .columns import leaf_ref
-from .fields import Embedded, Leaf, Opaque, Related, Root
+from .fields import Embedded, Leaf, Opaque, Related, Root, Written
 from .index import ObjectIndex, SchemaIndex
 from .reason import SteppedAside
 from .selection import Fragments, collect, subselections
 from .statement import Cost
 
-__all__ = ["ResponseBuilder", "require_sources"]
+__all__ = ["ResponseBuilder", "field_of", "require_sources", "root_object"]
 
 # PostgreSQL's own limit is 1,664 in a target list.
 _MAX_COLUMNS = 1600
@@ -28,26 +28,31 @@ def require_sources(
     index: SchemaIndex, operation: OperationDefinitionNode, fragments: Fragments
 ) -> None:
     """Say at once, not at the first request, that a field is only Strawberry's to resolve."""
-    below = [(_query_object(index), [operation.selection_set])]
+    below = [(root_object(index, operation), [operation.selection_set])]
     while below:
         object_, selections = below.pop()
         for key, nodes in collect(index.schema, object_.type, selections, fragments, {}).items():
-            field = _field_of(object_, key, nodes)
-            if isinstance(field, (Embedded, Related, Root)):
+            field = field_of(object_, key, nodes)
+            if isinstance(field, (Embedded, Related, Root, Written)):
                 target = index.object(field.target)
                 _refuse_onlookers(target)
                 below.append((target, subselections(nodes)))
 
 
-def _query_object(index: SchemaIndex) -> ObjectIndex:
-    query_type = index.schema.query_type
-    assert query_type is not None
-    return index.object(query_type.name)
+def root_object(index: SchemaIndex, operation: OperationDefinitionNode) -> ObjectIndex:
+    """The type whose fields an operation selects."""
+    root = index.schema.get_root_type(operation.operation)
+    return index.object(cast(GraphQLObjectType, root).name)
 
 
-def _field_of(
+def field_of(
     object_: ObjectIndex, key: str, nodes: Sequence[FieldNode]
-) -> Leaf | Embedded | Related | Root | Constant:
+) -> Leaf | Embedded | Related | Root | Written | Constant:
+    """What a response key asks for.
+
+    Raises:
+        SteppedAside: For what only Strawberry can resolve.
+    """
     if len(key) > MAX_KEY:
         raise SteppedAside("a response key longer than PostgreSQL's names")
     name = nodes[0].name.value
@@ -66,14 +71,14 @@ class ResponseBuilder(Builder):
 
     def operation(self, operation: OperationDefinitionNode) -> tuple[Plan, tuple[Cost, ...]]:
         """The plan of all root fields."""
-        query = _query_object(self.index)
+        query = root_object(self.index, operation)
         grouped = collect(
             self.index.schema, query.type, [operation.selection_set], self.fragments, self.values
         )
         roots: list[Constant | Nested] = []
         costs: list[Cost] = []
         for key, nodes in grouped.items():
-            field = _field_of(query, key, nodes)
+            field = field_of(query, key, nodes)
             match field:
                 case Constant():
                     roots.append(field)
@@ -94,7 +99,7 @@ class ResponseBuilder(Builder):
         fields: list[Field] = []
         costs: list[Cost] = []
         for key, below in grouped.items():
-            field = _field_of(object_, key, below)
+            field = field_of(object_, key, below)
             match field:
                 case Constant():
                     fields.append(field)

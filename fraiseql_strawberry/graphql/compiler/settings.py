@@ -24,6 +24,7 @@ class Settings:
         max_condition_depth: How deep they may be inside of each other.
         max_items: How many values one list of them may have.
         max_order_keys: How many keys one order may have.
+        setting: The setting that names the tenant of a transaction.
     """
 
     max_limit: int = 1000
@@ -36,3 +37,4 @@ class Settings:
     max_condition_depth: int = 10
     max_items: int = 1000
     max_order_keys: int = 10
+    setting: str = "app.tenant_id"

@@ -15,7 +15,7 @@ from ...sql.render import Rendered
 from .arguments import ArgumentValue, Computed, Given, Known, Values
 from .reason import SteppedAside
 
-__all__ = ["Convert", "Cost", "Slots", "Statement", "refused"]
+__all__ = ["Convert", "Cost", "Slots", "Statement", "converted", "refused"]
 
 Convert = Callable[[Any], Any]
 
@@ -75,7 +75,7 @@ class Slots:
         self.constants.append(None)
         match value:
             case Known():
-                self.constants[slot] = _converted(value.value, convert, argument)
+                self.constants[slot] = converted(value.value, convert, argument)
             case Given():
                 self.given.append((slot, value.key, _at(value.path, convert), argument))
             case Computed():
@@ -128,7 +128,7 @@ class Statement:
             value = computed.value(values)
             if value is Undefined:
                 raise SteppedAside("an invalid value in a list or object")
-            args[slot] = _converted(value, convert, argument)
+            args[slot] = converted(value, convert, argument)
         if self._costs:
             self._check_cost(args)
         return args
@@ -156,7 +156,17 @@ def _at(path: tuple[str | int, ...], convert: Convert) -> Convert:
     return convert_part
 
 
-def _converted(value: Any, convert: Convert, argument: str) -> Any:
+def converted(value: Any, convert: Convert, argument: str) -> Any:
+    """A value as the driver takes it.
+
+    Args:
+        value: The coerced value.
+        convert: Raises ValueError or ArithmeticError for one that the column cannot hold.
+        argument: The name it is refused under.
+
+    Raises:
+        BadUserInput: When it cannot be served.
+    """
     try:
         return convert(value)
     except (ValueError, ArithmeticError) as error:

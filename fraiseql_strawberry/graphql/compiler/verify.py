@@ -19,6 +19,7 @@ from .fields import Argument, Leaf, Related, Root, without_obstacle
 from .index import ObjectIndex, SchemaIndex
 from .joins import join_of
 from .settings import Settings
+from .writing import Writing
 
 __all__ = ["verify"]
 
@@ -43,6 +44,14 @@ def verify(index: SchemaIndex, catalog: Catalog, settings: Settings) -> None:
             behind = without_obstacle(field)
             if isinstance(behind, Root):
                 verifier.root(f"{object_.name}.{name}", behind)
+    for user, written in index.writes():
+        target = index.object(written.target)
+        if target.source is None:
+            raise SchemaError(
+                f"{user} returns {target.name}, which has no sql_source to read what was written"
+            )
+        column_ref(catalog, target.source, written.write.key, None, user)
+        Writing(index, catalog, settings, written, user)
 
 
 class _Verifier:

@@ -19,7 +19,8 @@ T = TypeVar("T")
 # $1 is the tenant's place in the statements of every strategy; the transaction is bound already.
 _READ = "SELECT ({query})::text WHERE $1::text IS NULL"
 
-# The texts that `leftovers.ClearedConnection` knows: functions and triggers are the application's own.
+# The texts that `leftovers.ClearedConnection` knows: functions and triggers are code of the
+# application's.
 _COMMIT, _ROLLBACK = "COMMIT;", "ROLLBACK;"
 
 Work = Callable[["Transaction"], Awaitable[T]]

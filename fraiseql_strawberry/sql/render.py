@@ -44,7 +44,6 @@ MAX_KEY = 63
 _JSONB = ColumnType("jsonb")
 
 
-
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A statement, with a gap wherever the schema of an unqualified name goes."""

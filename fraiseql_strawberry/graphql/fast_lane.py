@@ -110,7 +110,7 @@ def read_request(decoded: object) -> GraphQLRequest | None:
         type(query) is not str
         or (variables is not None and type(variables) is not dict)
         or (name is not None and type(name) is not str)
-        or body.get("extensions")
+        or body.get("extensions") not in (None, {})  # 0 and false are none either
     ):
         return None
     return GraphQLRequest(query, variables, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 class Issuer:
     """An OpenID provider at a path of its own."""
 
-    def __init__(self, path: str = "/realm") -> None:
+    def __init__(self, path: str = "/realm", host: str = "127.0.0.1") -> None:
         self.key = ECKey.generate_key("P-256")
         self.kid = "shared"
         self.down = False
@@ -50,9 +51,9 @@ class Issuer:
 
             def log_message(self, *_: Any) -> None: ...
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.root = f"http://127.0.0.1:{self._server.server_port}"
+        self.root = f"http://{host}:{self._server.server_port}"
         self.url = f"{self.root}{path}"
         self.metadata: Any = {"issuer": self.url, "jwks_uri": f"{self.root}/keys"}
         self.path = path.rstrip("/")
@@ -96,8 +97,8 @@ def clock() -> Clock:
 def make_issuer() -> Iterator[Callable[..., Issuer]]:
     made: list[Issuer] = []
 
-    def make(path: str = "/realm") -> Issuer:
-        made.append(Issuer(path))
+    def make(path: str = "/realm", host: str = "127.0.0.1") -> Issuer:
+        made.append(Issuer(path, host))
         return made[-1]
 
     yield make
@@ -190,6 +191,18 @@ async def test_keys_are_fetched_over_https_only(
     issuer.metadata["jwks_uri"] = uri
     with pytest.raises(ServiceUnavailable):
         await verifier_of(clock, issuer.url).verify(issuer.sign())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux listens on all of 127.0.0.0/8")
+async def test_a_host_that_only_authlib_would_ask_is_not_asked(
+    make_issuer: Callable[..., Issuer], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+    issuer, elsewhere = make_issuer(), make_issuer(host="127.0.0.2")
+    issuer.metadata["jwks_uri"] = elsewhere.metadata["jwks_uri"]
+    with pytest.raises(ServiceUnavailable):
+        await verifier_of(clock, issuer.url).verify(issuer.sign())
+    assert elsewhere.asked == []
 
 
 async def test_rotation_and_keys_that_move(

@@ -122,8 +122,11 @@ class SchemaTemplates(Templates):
 
     async def _remove_orphans(self, driver: Driver) -> list[str]:
         orphans = await self.orphans(driver)
-        for name in orphans:
-            await _drop(driver, name)
+        # Committed at once: `pg_dump` would wait for the locks of a drop that is not, and the
+        # transaction that holds them for `pg_dump`.
+        async with self._administrator.connect() as connection:
+            for name in orphans:
+                await _drop(connection, name)
         return orphans
 
 

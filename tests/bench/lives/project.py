@@ -61,10 +61,24 @@ op.create_table(
 )
 op.create_index("tb_{n}_recent", "tb_{n}", ["created_at", "id"])
 """
-_LATER = """\
+# What happens to a table in the years after it was made; each is a revision.
+_LATER = (
+    """\
 op.add_column("tb_{n}", sa.Column("state", sa.Integer(), server_default="0", nullable=False))
 op.create_index("tb_{n}_state", "tb_{n}", ["state", "id"])
-"""
+""",
+    'op.create_check_constraint("tb_{n}_named", "tb_{n}", "name <> \'\'")',
+    """\
+op.drop_index("tb_{n}_recent", "tb_{n}")
+op.create_index("tb_{n}_latest", "tb_{n}", [sa.text("created_at DESC"), "id"])
+""",
+    'op.alter_column("tb_{n}", "created_at", nullable=False)',
+    'op.add_column("tb_{n}", sa.Column("code", sa.String(20)))',
+    'op.alter_column("tb_{n}", "code", type_=sa.Text())',
+    'op.alter_column("tb_{n}", "code", new_column_name="label")',
+    'op.execute("UPDATE tb_{n} SET label = name WHERE label IS NULL")',
+    'op.create_unique_constraint("tb_{n}_label", "tb_{n}", ["label"])',
+)
 
 
 @dataclass
@@ -123,7 +137,7 @@ class Project:
 async def new_project(
     server_url: str, folder: Path, *, strategy: str, tables: int
 ) -> AsyncIterator[Project]:
-    """Make a service with so many tables: a revision for each, and one more that changes it.
+    """Make a service with so many tables: a revision for each, and a few more that change it.
 
     Args:
         server_url: A superuser of the server.
@@ -154,8 +168,9 @@ async def new_project(
         for n in range(tables):
             reference = f', sa.ForeignKey("tb_{n - 1}.id")' if n else ""
             project.revision(_TABLE.format(n=n, reference=reference))
-        for n in range(tables):
-            project.revision(_LATER.format(n=n))
+        for change in _LATER:
+            for n in range(tables):
+                project.revision(change.format(n=n))
         tenancy = project.tenancy()
         await apply_control_schema(tenancy.config, tenancy.tenants.parts.administrator)
         await tenancy.tenants.close()

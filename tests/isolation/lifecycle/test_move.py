@@ -118,6 +118,14 @@ async def test_its_life_goes_on_where_it_is(shop: Shop, second: Second, tmp_path
     assert await second.databases() == set()
 
 
+async def test_two_at_once_move_it_once(shop: Shop, second: Second, acme: str) -> None:
+    moved = await asyncio.gather(*(shop.tenants.move(ACME, second.name) for _ in range(2)))
+    assert moved[0] == moved[1]
+    assert await shop.count(ACME) == ROWS
+    assert await second.databases() == {acme}
+    assert await moving_on(shop.admin) == set()
+
+
 async def test_who_was_not_served_is_not_served_afterwards(
     shop: Shop, second: Second, acme: str
 ) -> None:

@@ -97,8 +97,12 @@ async def test_killed_at_messages(
 
 
 @pytest.mark.slow
-async def test_killed_at_moments(shop: Shop, second: Second, killing: Killing) -> None:
+async def test_killed_at_moments(
+    shop: Shop, second: Second, killing: Killing, tmp_path: Path
+) -> None:
+    await messages_of(shop, second, killing, tmp_path)
     killed = 0
     for _ in range(MANY):
-        killed += await move_killed(shop, second, killing, seconds=random.uniform(0.05, 1.5))
+        moment = random.uniform(0, killing.took)
+        killed += await move_killed(shop, second, killing, seconds=moment)
     assert killed > MANY // 4

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from fraiseql_strawberry.errors import SetupError, TenantConflict
-from fraiseql_strawberry.lifecycle import dump
+from fraiseql_strawberry.lifecycle import dump, schema_template
 from fraiseql_strawberry.lifecycle.fingerprint import fingerprint
 from fraiseql_strawberry.lifecycle.migrations import MigrationTarget, SqlScripts
 from fraiseql_strawberry.lifecycle.places import SchemaPlaces
@@ -127,6 +128,40 @@ async def test_a_copy_that_differs_is_not_used(
         assert "migrated one by one" in caplog.text
         await shop.fill(ACME, rows=2)
         assert await shop.admin.fetchval(f"SELECT {record.placement['schema']}.spy()") == 2
+
+
+async def test_a_copy_with_other_rows_is_not_used(
+    open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = schema_template.dump_schema
+
+    async def repainted(*args: Any, **more: Any) -> dump.SchemaScript:
+        script = await described(*args, **more)
+        return dump.SchemaScript(script.text.replace("'green'", "'blue'"), script.name)
+
+    monkeypatch.setattr(schema_template, "dump_schema", repainted)
+    async with open_shop("schema") as shop:
+        with pytest.raises(SetupError, match="other rows than the migrations wrote"):
+            await shop.tenants.renew_template()
+        record = await shop.tenants.create("Acme", id=ACME)
+        colour = await shop.admin.fetchval(
+            f"SELECT value FROM {record.placement['schema']}.setting WHERE name = 'colour'"
+        )
+        assert colour == "green"
+
+
+async def test_what_a_killed_build_left_does_not_stand_in_the_way(open_shop: OpenShop) -> None:
+    """A whole schema that nobody finished: pg_dump would wait for a drop that is not committed."""
+    async with open_shop("schema") as shop:
+        orphan = f"fraiseql_template_{'0' * 10}"
+        await shop.admin.execute(f"CREATE SCHEMA {orphan}")
+        target = MigrationTarget(shop.tenants.parts.administrator.url_of(), orphan)
+        await SqlScripts(scripts_of(shop)).upgrade(target)
+        async with asyncio.timeout(30):
+            report = await shop.tenants.renew_template()
+        assert [name for name in await schemas(shop) if name.startswith("fraiseql_template_")] == [
+            report.template
+        ]
 
 
 async def test_the_template_is_swapped_and_never_changed(open_shop: OpenShop) -> None:

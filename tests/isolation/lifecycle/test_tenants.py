@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -110,6 +112,34 @@ async def test_first_rows_are_written_once(shop: Shop, acme: TenantRecord) -> No
     assert await shop.count(GLOBEX) == 1
     assert await shop.count(ACME) == 10
     await forget(shop, GLOBEX)
+
+
+async def test_eight_at_once_write_its_first_rows_once(shop: Shop) -> None:
+    made = [shop.tenants.create("Acme", id=ACME, seed=first_rows) for _ in range(8)]
+    assert {record.status for record in await asyncio.gather(*made)} == {TenantStatus.ACTIVE}
+    assert await shop.count(ACME) == 1
+    await forget(shop, ACME)
+
+
+async def test_first_rows_that_were_committed_before_the_status_are_not_written_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where both are not one transaction, the place says that it has them."""
+    set_status = shop.tenants.parts.records.set_status
+
+    async def fail(driver: Any, tenant_id: str, status: TenantStatus) -> TenantRecord:
+        if status is TenantStatus.ACTIVE:
+            raise ConnectionResetError
+        return await set_status(driver, tenant_id, status)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.tenants.parts.records, "set_status", fail)
+        with pytest.raises(ConnectionResetError):
+            await shop.tenants.create("Acme", id=ACME, seed=first_rows)
+    record = await shop.tenants.create("Acme", id=ACME, seed=first_rows)
+    assert record.status is TenantStatus.ACTIVE
+    assert await shop.count(ACME) == 1
+    await forget(shop, ACME)
 
 
 async def test_first_rows_are_written_with_the_rights_of_the_tenant(
@@ -251,6 +281,37 @@ async def test_put_away_only_into_a_file_that_has_it_all(
     assert await shop.count(ACME) == 11
 
 
+async def test_not_put_away_into_a_file_that_is_damaged(
+    shop: Shop, acme: TenantRecord, tmp_path: Path
+) -> None:
+    """Its manifest says what the tenant has, and its rows are others."""
+    await shop.tenants.export(ACME, tmp_path / "good.zip")
+    with (
+        zipfile.ZipFile(tmp_path / "good.zip") as good,
+        zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad,
+    ):
+        for name in good.namelist():
+            content = good.read(name)
+            bad.writestr(name, content.replace(b"loud", b"calm") if "customer" in name else content)
+    with pytest.raises(ArchiveError, match="not what the manifest says"):
+        await shop.tenants.archive(ACME, tmp_path / "bad.zip")
+    await shop.tenants.resume(ACME)
+    assert await shop.count(ACME) == 10
+
+
+async def test_what_was_written_until_the_last_moment_is_put_away(
+    shop: Shop, acme: TenantRecord, tmp_path: Path
+) -> None:
+    async with shop.tenancy.as_tenant(ACME), shop.tenancy.session() as session:
+        await session.execute(text("INSERT INTO customer (name) VALUES ('last minute')"))
+        archiving = asyncio.create_task(shop.tenants.archive(ACME, tmp_path / "acme.zip"))
+        await asyncio.sleep(0.5)
+        assert not archiving.done()
+    await archiving
+    await shop.tenants.restore(tmp_path / "acme.zip")
+    assert await shop.count(ACME) == 11
+
+
 # --- gone -----------------------------------------------------------------------------------------
 
 
@@ -305,6 +366,53 @@ async def test_what_was_written_until_the_last_moment_is_counted(
         assert not deleting.done()
     receipt = await deleting
     assert receipt.rows == sum(deletion.rows.values()) + 1
+
+
+async def test_of_who_is_gone_only_the_right_token_shows_the_receipt(
+    shop: Shop, acme: TenantRecord
+) -> None:
+    deletion = await shop.tenants.deletion(ACME)
+    receipt = await shop.tenants.delete(ACME, deletion.token)
+    for token in ("", "0" * 10):
+        with pytest.raises(TenantNotFound):
+            await shop.tenants.delete(ACME, token)
+    assert await shop.tenants.delete(ACME, deletion.token) == receipt
+
+
+async def test_a_deletion_that_was_cut_short_has_a_receipt_of_all(
+    shop: Shop, acme: TenantRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What there was is written down once, before any of it goes."""
+    remains = shop.tenants.parts.places.remains
+
+    async def fail(record: TenantRecord) -> None:
+        assert await remains(record) == []  # it is gone by now
+        raise ConnectionResetError
+
+    deletion = await shop.tenants.deletion(ACME)
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.tenants.parts.places, "remains", fail)
+        with pytest.raises(ConnectionResetError):
+            await shop.tenants.delete(ACME, deletion.token)
+    with pytest.raises(TenantConflict, match="is deleting"):
+        await shop.tenants.resume(ACME)
+    receipt = await shop.tenants.delete(ACME, deletion.token)
+    assert {table.name: table.rows for table in receipt.tables} == deletion.rows
+
+
+async def test_what_comes_back_while_it_is_deleted_is_no_success(
+    shop: Shop, acme: TenantRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(record: TenantRecord) -> None:
+        pass
+
+    deletion = await shop.tenants.deletion(ACME)
+    with monkeypatch.context() as patched:
+        patched.setattr(shop.tenants.parts.places, "remove", nothing)
+        with pytest.raises(TenantConflict, match="appear while they are deleted"):
+            await shop.tenants.delete(ACME, deletion.token)
+    assert (await shop.tenants.get(ACME)).status is TenantStatus.DELETING
+    await shop.tenants.delete(ACME, deletion.token)
 
 
 async def test_a_tenant_that_was_never_finished_can_be_deleted(shop: Shop) -> None:

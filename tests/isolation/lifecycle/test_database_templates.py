@@ -32,7 +32,7 @@ async def shop(open_shop: OpenShop) -> AsyncIterator[Shop]:
 async def test_who_may_connect_and_how_is_as_in_the_control_database(shop: Shop) -> None:
     """CREATE DATABASE copies neither, and lets PUBLIC in."""
     control = await shop.admin.fetchval("SELECT current_database()")
-    for setting in ("search_path = 'public, pg_temp'", "statement_timeout = '7s'"):
+    for setting in ("search_path = public, pg_temp", "statement_timeout = '7s'"):
         await shop.admin.execute(f'ALTER ROLE app IN DATABASE "{control}" SET {setting}')
     await shop.admin.execute(f"ALTER DATABASE \"{control}\" SET work_mem = '5MB'")
     cold = await shop.tenants.create("Acme", id=ACME)

@@ -165,6 +165,18 @@ async def test_what_is_being_written_comes_along_or_is_refused(
         assert set(rows) == set(acknowledged)
 
 
+async def test_a_transaction_that_is_under_way_ends_first(
+    shop: Shop, second: Second, acme: str
+) -> None:
+    async with shop.tenancy.as_tenant(ACME), shop.tenancy.session() as session:
+        await session.execute(text("INSERT INTO customer (name) VALUES ('under way')"))
+        moving = asyncio.create_task(shop.tenants.move(ACME, second.name))
+        await asyncio.sleep(0.5)
+        assert not moving.done()
+    await moving
+    assert await shop.count(ACME) == ROWS + 1
+
+
 async def test_a_service_that_knows_of_nothing_is_shut_out(
     shop: Shop, second: Second, acme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from .isolation import (
 from .registry import LiveRegistry
 from .replicas import RecentWrites, Replica, Replicas
 from .resolve import TenantRules
+from .seal import tenant_values
 
 __all__ = ["Parts", "open_parts", "refuse_unsafe"]
 
@@ -128,12 +129,13 @@ def _shared_isolation(
         )
     return RowIsolation(
         engine,
-        setting=multitenancy.setting,
+        setting=multitenancy.bound_setting,
         timeout=timeout,
         owned=owned,
         pooler=pooler,
         carried=carried,
         crowded=crowded,
+        seal=tenant_values(config),
     )
 
 

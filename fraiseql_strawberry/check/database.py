@@ -41,9 +41,14 @@ async def check_connection(
     facts = await read_facts(
         connection,
         role or await connection.fetchval("SELECT session_user::text"),
-        setting=multitenancy.setting,
+        setting=multitenancy.bound_setting,
+        sealed_as=_id_type(config) if multitenancy.sealed else None,
         schema_pattern=names.pattern if by_schema else None,
         pooler_declared=config.database.pooler != "none",
     )
     found = findings(facts, multitenancy.strategy, rules=rules, ignored=config.check.ignored)
     return facts, found
+
+
+def _id_type(config: Config) -> str:
+    return "uuid" if config.multitenancy.id_type == "uuid" else "text"

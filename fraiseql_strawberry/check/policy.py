@@ -36,6 +36,7 @@ def bare(text: str, facts: Facts) -> bool:
 
 
 def _mentions(text: str, facts: Facts) -> bool:
-    if f"current_setting('{facts.setting}'" in text:
+    # What a seal says is only believed by the helper that verifies it.
+    if facts.sealed_as is None and f"current_setting('{facts.setting}'" in text:
         return True
     return any(re.search(rf"\b{re.escape(name)}\(", text) for name in facts.helpers)

@@ -13,6 +13,7 @@ from .init import init
 from .migrate import migrate
 from .prove import prove
 from .schema import schema
+from .seal import seal
 from .serve import serve
 from .sql import sql
 from .tenants import tenants
@@ -44,6 +45,7 @@ for _command, _example in _EXAMPLES.items():
     app.command(epilog=f"Example: `{_example}`")(_command)
 
 app.add_typer(migrate, name="migrate", epilog="Example: `fraiseql-strawberry migrate --canary 10`")
+app.add_typer(seal, name="seal", epilog="Example: `fraiseql-strawberry seal rotate`")
 app.add_typer(tenants, name="tenants", epilog="Example: `fraiseql-strawberry tenants list`")
 
 

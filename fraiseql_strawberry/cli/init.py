@@ -36,6 +36,13 @@ def init(
         str,
         typer.Option(help="The role it connects as; its owner's and migrator's begin so too."),
     ] = "app",
+    sealed: Annotated[
+        bool,
+        typer.Option(
+            "--sealed",
+            help="Policies believe a tenant only under a seal: injected SQL cannot change it.",
+        ),
+    ] = False,
     output_dir: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
     apply_it: Annotated[
@@ -56,6 +63,8 @@ def init(
     if apply_it:
         apply(config, as_json=as_json)
         return
+    if sealed and strategy != "row":
+        raise SetupError("--sealed: only policies read a seal; it needs --strategy row")
     folder = output_dir.resolve()
     project = name or folder.name or "service"
     names = Names(
@@ -63,7 +72,7 @@ def init(
         database=_identifier("--database", database or _database_of(project)),
         role=_identifier("--role", role),
     )
-    files = scaffold(strategy, names)
+    files = scaffold(strategy, names, sealed=sealed)
     there = [file for file in files if (folder / file).exists()]
     if there and not force:
         raise SetupError(
@@ -73,7 +82,7 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         (folder / file).write_text(text, encoding="utf-8")
-    steps = _next_steps(files, output_dir, names)
+    steps = _next_steps(files, output_dir, names, sealed=sealed)
     if as_json:
         written = [str(folder / file) for file in files]
         print_json({"files": written, "next": [command for _, command in steps]})
@@ -85,9 +94,12 @@ def init(
         typer.echo(f"  {number}. {what}\n     {command}")
 
 
-def _next_steps(files: dict[str, str], folder: Path, names: Names) -> list[tuple[str, str]]:
+def _next_steps(
+    files: dict[str, str], folder: Path, names: Names, *, sealed: bool
+) -> list[tuple[str, str]]:
     database, role, migrator = names.database, names.role, names.migrator
     url = f"postgresql://{role}:PASSWORD@localhost:5432/{database}"
+    admin = f"postgresql://{migrator}:PASSWORD@localhost:5432/{database}"
     as_migrator = f"psql -U {migrator} -d {database} -f"
     steps = [
         ("Create the database, as a superuser:", f"createdb {database}"),
@@ -119,6 +131,11 @@ def _next_steps(files: dict[str, str], folder: Path, names: Names) -> list[tuple
                 f"{as_migrator} {_quoted(folder / 'tenants.sql')}",
             ),
             ("Tell the service where its database is:", f"export DATABASE_URL={url}"),
+        ]
+    if sealed:
+        steps += [
+            ("Tell the work on keys where it is:", f"export ADMIN_DATABASE_URL={admin}"),
+            ("Make the key that tenants are sealed with:", "fraiseql-strawberry seal rotate"),
         ]
     return [
         *steps,

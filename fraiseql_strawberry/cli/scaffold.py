@@ -13,6 +13,7 @@ from importlib import resources
 from ..config import Strategy
 from ..registry import ANNOUNCE_CHANGES
 from ..sql import golden
+from ..sql.sealed import SEAL_KEYS, create_seal_keys, create_sealed_helper
 
 __all__ = ["Names", "scaffold"]
 
@@ -56,12 +57,13 @@ class Names:
         return f"{self.role}_migrator"
 
 
-def scaffold(strategy: Strategy, names: Names) -> dict[str, str]:
+def scaffold(strategy: Strategy, names: Names, *, sealed: bool = False) -> dict[str, str]:
     """The text of each file, by its name.
 
     Args:
         strategy: How tenants are kept apart. Policies are part of row isolation only.
         names: What things are called.
+        sealed: Whether policies believe a tenant only under a seal.
     """
     values = {
         "project": names.project,
@@ -72,6 +74,7 @@ def scaffold(strategy: Strategy, names: Names) -> dict[str, str]:
         "search_path": _SEARCH_PATH[strategy],
         "multitenancy": _read(f"multitenancy_{strategy}.toml").rstrip("\n"),
         "helper": golden.create_helper(),
+        "admin_url": "# admin_url",
         "row_security": ";\n".join(golden.enable_row_security(_TABLE)),
         "policies": ";\n".join(
             golden.create_policy(_TABLE, name, permissive=permissive)
@@ -81,6 +84,18 @@ def scaffold(strategy: Strategy, names: Names) -> dict[str, str]:
         "id_type": "text" if strategy == "schema" else "uuid",  # as the fraiseql.toml says
         "announce_changes": ANNOUNCE_CHANGES,
     }
+    if sealed:
+        values |= {
+            "multitenancy": _read("multitenancy_sealed.toml").rstrip("\n"),
+            "helper": ";\n".join(
+                (
+                    *create_seal_keys(),
+                    golden.hand_over("TABLE", SEAL_KEYS, names.owner),
+                    create_sealed_helper(),
+                )
+            ),
+            "admin_url": "admin_url",
+        }
     files = {
         "fraiseql.toml": _fill("fraiseql.toml", values),
         "roles.sql": _fill("roles.sql", values),

@@ -12,6 +12,8 @@ from .model import Config
 from .secret import Secret, SecretUrl, redact_url
 from .sections import (
     ALGORITHMS,
+    SEAL_SETTING,
+    SEALED,
     Auth,
     Database,
     Graphql,
@@ -20,6 +22,7 @@ from .sections import (
     Pooler,
     Project,
     Routing,
+    Seal,
     Server,
     StartupCheck,
     Strategy,
@@ -27,6 +30,8 @@ from .sections import (
 
 __all__ = [
     "ALGORITHMS",
+    "SEALED",
+    "SEAL_SETTING",
     "Auth",
     "Config",
     "Database",
@@ -36,6 +41,7 @@ __all__ = [
     "Pooler",
     "Project",
     "Routing",
+    "Seal",
     "Secret",
     "SecretUrl",
     "Server",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from .keys import short_secrets
 from .mistakes import Mistake
 from .reading import Reader
-from .sections import Auth, Graphql, Multitenancy
+from .sections import SEALED, Auth, Graphql, Multitenancy
 
-__all__ = ["check_limits", "check_schemas", "production_of", "risks"]
+__all__ = ["check_limits", "check_schemas", "check_seal", "production_of", "risks"]
 
 _RESERVED = ("public", "pg_", "information_schema")
 _UUID_DIGITS = 32
 _LONGEST_NAME = 63
+_ENOUGH_BYTES = 32  # as many as HMAC-SHA256 gives (RFC 2104 section 3)
 _ALMOST_PRODUCTION = ("prod", "production")
 
 
@@ -59,6 +60,22 @@ def check_limits(reader: Reader, graphql: Graphql) -> None:
     path = ("graphql", "default_limit")
     if reader.raw(path) is not None and graphql.default_limit > graphql.max_limit:
         reader.complain(path, f"is above max_limit, {graphql.max_limit}", "Lower it, or raise that")
+
+
+def check_seal(reader: Reader, multitenancy: Multitenancy) -> None:
+    """Tenants are sealed with one key, and only where policies read the seal."""
+    if not multitenancy.sealed:
+        return
+    setting, path = ("multitenancy", "setting"), ("multitenancy", "seal", "key")
+    seal = multitenancy.seal
+    if multitenancy.strategy != "row":
+        hint = 'Only policies read a setting; leave it out, or use strategy = "row"'
+        reader.complain(setting, f'must not be "{SEALED}" here', hint)
+    elif seal.key is not None and seal.key_file is not None:
+        reader.complain(path, "and key_file are both set", "Keep one of them")
+    elif seal.key is not None and seal.key.size < _ENOUGH_BYTES:
+        hint = "`fraiseql-strawberry seal rotate` makes a good one"
+        reader.complain(path, f"must have {_ENOUGH_BYTES} bytes or more", hint)
 
 
 def risks(reader: Reader, auth: Auth) -> list[Mistake]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, Self
 
-from .checks import check_limits, check_schemas, production_of, risks
+from .checks import check_limits, check_schemas, check_seal, production_of, risks
 from .keys import read_auth
 from .lines import Path
 from .mistakes import Mistake, config_error
@@ -28,6 +28,7 @@ from .sections import (
     Multitenancy,
     Project,
     Routing,
+    Seal,
     Server,
 )
 
@@ -35,6 +36,7 @@ __all__ = ["Config"]
 
 _ROUTING: Path = ("multitenancy", "routing")
 _LIMITS: Path = ("multitenancy", "limits")
+_SEAL: Path = ("multitenancy", "seal")
 # What holds for any table of tenants; the rest is about databases of their own.
 _ALWAYS_USED = ("refresh_seconds", "stale_seconds")
 
@@ -48,7 +50,7 @@ class Config:
         database: `[database]`.
         server: `[server]`.
         auth: `[auth]`.
-        multitenancy: `[multitenancy]`, with `routing` and `limits` inside.
+        multitenancy: `[multitenancy]`, with `routing`, `limits` and `seal` inside.
         graphql: `[graphql]`.
         check: `[check]`.
         migrations: `[migrations]`.
@@ -111,6 +113,7 @@ class Config:
         )
         check_schemas(reader, multitenancy)
         check_limits(reader, graphql)
+        check_seal(reader, multitenancy)
         (reader.mistakes if production else notices).extend(risks(reader, config.auth))
         if reader.mistakes:
             raise config_error(reader.mistakes)
@@ -200,7 +203,11 @@ def _multitenancy(reader: Reader) -> Multitenancy:
         routing = replace(
             routing, registry_url=_url_of_environment(reader, "REGISTRY_DATABASE_URL")
         )
-    return replace(read, routing=routing, limits=reader.section(Limits, _LIMITS))
+    seal = reader.section(Seal, _SEAL, idle=not (read.enabled and read.sealed))
+    if seal.key_file is not None:
+        seal = replace(seal, key_file=str(reader.origin.folder / FilePath(seal.key_file)))
+    limits = reader.section(Limits, _LIMITS)
+    return replace(read, routing=routing, limits=limits, seal=seal)
 
 
 def _database(reader: Reader) -> Database:

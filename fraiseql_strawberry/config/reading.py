@@ -22,6 +22,7 @@ from .sections import (
     Multitenancy,
     Project,
     Routing,
+    Seal,
     Server,
 )
 from .unknown import unknown_key
@@ -36,6 +37,7 @@ SECTIONS: dict[Path, type[Any]] = {
     ("multitenancy",): Multitenancy,
     ("multitenancy", "routing"): Routing,
     ("multitenancy", "limits"): Limits,
+    ("multitenancy", "seal"): Seal,
     ("graphql",): Graphql,
     ("check",): Check,
     ("migrations",): Migrations,

@@ -18,6 +18,8 @@ from .secret_rules import database_url, issuer_url, secret_text, web_url
 
 __all__ = [
     "ALGORITHMS",
+    "SEALED",
+    "SEAL_SETTING",
     "Auth",
     "Check",
     "Database",
@@ -28,6 +30,7 @@ __all__ = [
     "Pooler",
     "Project",
     "Routing",
+    "Seal",
     "Server",
     "StartupCheck",
     "Strategy",
@@ -42,6 +45,9 @@ ALGORITHMS = (
     *("RS256", "RS384", "RS512", "ES256", "ES384", "ES512"),
     *("PS256", "PS384", "PS512", "EdDSA"),
 )
+
+SEALED = "sealed"
+SEAL_SETTING = "app.tenant_seal"
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,62}"
 _claim = matching(
@@ -211,6 +217,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """`[multitenancy.seal]`: what tenants are sealed with; `lifetime` is in seconds."""
+
+    key: Annotated[Secret | None, secret_text] = None
+    key_file: Annotated[str | None, words("the path of a file")] = None
+    lifetime: Annotated[int, whole(5, 86_400)] = 60
+
+
+@dataclass(frozen=True, slots=True)
 class Multitenancy:
     """`[multitenancy]`: how tenants are told apart and kept apart."""
 
@@ -222,7 +237,11 @@ class Multitenancy:
     trust_header: bool = False
     id_type: Literal["uuid", "slug"] = "uuid"
     setting: Annotated[
-        str, matching(rf"{_NAME}(?:\.{_NAME})+", 'a PostgreSQL setting such as "app.tenant_id"')
+        str,
+        matching(
+            rf"{SEALED}|{_NAME}(?:\.{_NAME})+",
+            f'a PostgreSQL setting such as "app.tenant_id", or "{SEALED}"',
+        ),
     ] = "app.tenant_id"
     schema_template: Annotated[str, _template] = "tenant_{id}"
     shared_schemas: Annotated[tuple[str, ...], many(matching(_NAME, "the name of a schema"))] = ()
@@ -234,6 +253,17 @@ class Multitenancy:
     startup_check: StartupCheck = "enforce"
     routing: Routing = field(default_factory=Routing)
     limits: Limits = field(default_factory=Limits)
+    seal: Seal = field(default_factory=Seal)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether PostgreSQL believes a tenant only under a seal."""
+        return self.setting == SEALED
+
+    @property
+    def bound_setting(self) -> str:
+        """The setting that each transaction brings: the tenant itself, or its seal."""
+        return SEAL_SETTING if self.sealed else self.setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,15 @@ class Binding:
             calls.append(also)
         return f"BEGIN; SELECT {', '.join(calls)}"
 
+    async def apply_to(self, driver: Any, values: tuple[str, ...]) -> None:
+        """Bind the transaction that has begun on asyncpg's own connection.
+
+        Args:
+            driver: The connection.
+            values: One for each name, sent as parameters.
+        """
+        await driver.fetchrow(self._sql, *values)
+
     async def apply_async(self, connection: AsyncConnection, values: tuple[str, ...]) -> Any:
         """The same, outside of a greenlet."""
         return await connection.run_sync(self.apply, values)

@@ -16,6 +16,7 @@ from .one_engine import OneEngine
 from .planning import choose_plans
 from .protocol import CompiledQuery
 from .reading import ReadConnections
+from .seal_probe import verify_seal
 from .transaction import Committing, Transaction, Work, in_transaction
 
 __all__ = ["RowIsolation"]
@@ -43,6 +44,7 @@ class RowIsolation(OneEngine):
         pooler: The mode of the pooler in front of PostgreSQL.
         carried: Settings that each transaction brings, where such a pooler refuses them.
         crowded: Whether requests wait for their tenant's turn (see `reading`).
+        seal: What the setting holds of a tenant, where policies believe it only under a seal.
     """
 
     name = "row"
@@ -57,11 +59,14 @@ class RowIsolation(OneEngine):
         pooler: Pooler = "none",
         carried: Mapping[str, str] | None = None,
         crowded: Callable[[], bool] = lambda: False,
+        seal: Callable[[str], str] | None = None,
     ) -> None:
         reads = ReadConnections(engine, timeout=timeout, crowded=crowded)
         super().__init__(engine, reads=reads, owned=owned, pooler=pooler, carried=carried)
         self._settings = " || ".join((f"set_config('{setting}', $1, true)", *self._carried))
         self._binding = Binding((setting, "application_name"), carried=carried)
+        self._seal = seal
+        self._value: Callable[[str], str] = seal or str
         self._statements: dict[str, str] = {}
         self._one_trip = True
 
@@ -73,23 +78,30 @@ class RowIsolation(OneEngine):
             async with self.connected() as connection:
                 await choose_plans(self._engine, connection)
 
+    async def verify(self) -> None:
+        """Look at the role and at the seal once more (see `Isolation.verify`)."""
+        await super().verify()
+        if self._seal is not None:
+            async with self.connected() as connection:
+                await verify_seal(connection, self._seal)
+
     def bind(self, connection: Connection, tenant_id: str) -> None:
         """Set the tenant for the transaction that has just begun (see `Isolation.bind`)."""
-        self._binding.apply(connection, (tenant_id, f"t:{tenant_id}"))
+        self._binding.apply(connection, (self._value(tenant_id), f"t:{tenant_id}"))
 
     async def read(self, tenant_id: str, query: CompiledQuery) -> str | None:
         """One round trip on one pooled connection (see `Isolation.read`)."""
         statement = self._statement(query.sql(None))
         args = query.args
-        parameters = [(tenant_id, *(None,) * len(args)), (None, *args)]
+        parameters = [(self._value(tenant_id), *(None,) * len(args)), (None, *args)]
         if not self._one_trip:
-            return await self._read_in_transaction(statement, parameters)
+            return await self._read_in_transaction(tenant_id, statement, parameters[1])
         try:
             rows = await self._reads.fetchmany(statement, parameters)
         except _BARE_POLICY:
             # A policy in the bare form of current_setting, on an engine that is not ours, may be
             # evaluated before the setting. If it was that, it goes on in four round trips.
-            answer = await self._read_in_transaction(statement, parameters)
+            answer = await self._read_in_transaction(tenant_id, statement, parameters[1])
             self._one_trip = False
             return answer
         except Exception as error:
@@ -100,12 +112,11 @@ class RowIsolation(OneEngine):
         return cast("str | None", rows[1][0])
 
     async def _read_in_transaction(
-        self, statement: str, parameters: list[tuple[Any, ...]]
+        self, tenant_id: str, statement: str, args: tuple[Any, ...]
     ) -> str | None:
-        tenant_id: str = parameters[0][0]
         async with self._engine.connect() as connection:
             await connection.run_sync(self.bind, tenant_id)
-            result = await connection.exec_driver_sql(statement, parameters[1])
+            result = await connection.exec_driver_sql(statement, args)
             return cast("str | None", result.scalar_one())
 
     def _statement(self, query: str) -> str:
@@ -127,11 +138,32 @@ class RowIsolation(OneEngine):
 
     async def write(self, tenant_id: str, work: Work[T], committing: Committing | None = None) -> T:
         """One transaction on one pooled connection (see `Isolation.write`)."""
+        if self._seal is not None:
+            return await self._write_sealed(tenant_id, work, committing)
         opening = self._binding.opening((tenant_id, f"t:{tenant_id}"))
 
         async def call(driver: Any) -> T:
             return await in_transaction(
                 driver, opening, Transaction(driver, None), work, committing
+            )
+
+        return await self._reads.run(call)
+
+    async def _write_sealed(
+        self, tenant_id: str, work: Work[T], committing: Committing | None
+    ) -> T:
+        """One round trip more: a seal is always a parameter.
+
+        In the text of a statement `pg_stat_activity` would show it to every session of the role.
+        """
+
+        async def call(driver: Any) -> T:
+            async def bound(transaction: Transaction) -> T:
+                await self._binding.apply_to(driver, (self._value(tenant_id), f"t:{tenant_id}"))
+                return await work(transaction)
+
+            return await in_transaction(
+                driver, "BEGIN", Transaction(driver, None), bound, committing
             )
 
         return await self._reads.run(call)

@@ -9,6 +9,7 @@ from ..config import Config
 from ..errors import SetupError
 from ..isolation.schema_name import SchemaNames
 from ..runtime import Runtime
+from ..seal import tenant_values
 from .administrator import Administrator
 from .control import service_role
 from .delete import Deleting
@@ -87,7 +88,11 @@ class LifecycleParts:
         service = service_role(self.config)
         if multitenancy.strategy == "row":
             return RowPlaces(
-                self.administrator, self.records, setting=multitenancy.setting, service=service
+                self.administrator,
+                self.records,
+                setting=multitenancy.bound_setting,
+                service=service,
+                seal=tenant_values(self.config),
             )
         return self.schemas if multitenancy.strategy == "schema" else self.databases
 

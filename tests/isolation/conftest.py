@@ -23,6 +23,7 @@ from tests.isolation.registry_database import RegistryDatabase, open_registry
 # What outlives a transaction, and would reach the next request that takes the connection.
 LEFTOVERS = """
     SELECT current_setting('app.tenant_id', true)                              AS tenant,
+           COALESCE(current_setting('app.tenant_seal', true), '') <> ''        AS seal,
            current_setting('application_name') LIKE 't:%'                      AS name,
            current_user <> session_user                                        AS role,
            (SELECT setting IS DISTINCT FROM reset_val FROM pg_settings WHERE name = 'search_path')
@@ -34,6 +35,7 @@ LEFTOVERS = """
            (SELECT count(*) FROM pg_listening_channels())                      AS channels
 """
 CLEAN = {
+    "seal": False,
     "name": False,
     "role": False,
     "path": False,

@@ -20,13 +20,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import fraiseql_strawberry as fraiseql
 from example_app import schema as blog_schema
 from example_app.data import ACME, GLOBEX, Blog, blog_of
-from example_app.database import Urls
+from example_app.database import Urls, clone, drop
 from fraiseql_strawberry import Tenancy, TenantSession
 from tests.pgbouncer import PgBouncer
+from tests.sealing import SEALED, seal_blog
 from tests.service import Client, serving
 from tests.witness import Witness
 
-pytestmark = pytest.mark.strategies()
+# "sealed" is row isolation whose policies believe a tenant only under a seal.
+pytestmark = pytest.mark.strategies("row", "sealed", "schema", "database")
 
 TENANTS = (ACME, GLOBEX)
 BOTH = pytest.mark.parametrize("tenant", TENANTS, ids=["acme", "globex"])
@@ -98,6 +100,19 @@ SCHEMA = fraiseql.build_schema(
 # --- What is served ---------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+async def blog(make_template: Callable[..., Awaitable[Urls]], strategy: str) -> AsyncIterator[Urls]:
+    """A blog for all tests of a module, which leave it as they found it."""
+    sealed = strategy == "sealed"
+    urls = await clone(
+        await make_template("row" if sealed else strategy), f"blog_{uuid4().hex[:12]}"
+    )
+    if sealed:
+        await seal_blog(urls)
+    yield urls
+    await drop(urls)
+
+
 @pytest.fixture(scope="module", params=["direct", "PgBouncer"])
 async def reached(
     request: pytest.FixtureRequest, blog: Urls, witness: Witness
@@ -122,13 +137,19 @@ def fast_lane(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="module")
 def tenancy(
-    reached: tuple[Urls, dict[str, Any]], make_tenancy: Callable[..., Tenancy], fast_lane: bool
+    reached: tuple[Urls, dict[str, Any]],
+    make_tenancy: Callable[..., Tenancy],
+    fast_lane: bool,
+    strategy: str,
 ) -> Tenancy:
     urls, database = reached
     return make_tenancy(
         urls,
         database=database,
-        multitenancy={"tenants_table": "fraiseql.tenants"},
+        multitenancy={
+            "tenants_table": "fraiseql.tenants",
+            **(SEALED if strategy == "sealed" else {}),
+        },
         graphql={"fast_lane": fast_lane, "server_timing": True},
     )
 

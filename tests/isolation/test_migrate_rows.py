@@ -132,6 +132,34 @@ async def test_and_take_it_back(project: Project, driver: asyncpg.Connection) ->
     assert str(before.difference(after)) == ""
 
 
+async def test_a_sealed_helper_and_its_way_back(
+    project: Project, driver: asyncpg.Connection
+) -> None:
+    toml = project.folder / "fraiseql.toml"
+    toml.write_text(
+        toml.read_text().replace("[multitenancy]", '[multitenancy]\nsetting = "sealed"')
+    )
+    project.revision("r1", "op.create_tenant_helper()")
+    assert (await project.migrate()).failed == []
+    owners = await driver.fetchrow(
+        "SELECT proowner::regrole::text AS helper, prosecdef, relowner::regrole::text AS keys, "
+        "has_table_privilege('app', c.oid, 'SELECT') AS readable, "
+        "has_function_privilege('app', p.oid, 'EXECUTE') AS callable "
+        "FROM pg_proc AS p, pg_class AS c "
+        "WHERE proname = 'current_tenant_id' AND relname = 'seal_keys'"
+    )
+    assert dict(owners) == {
+        "helper": "app_owner",
+        "prosecdef": True,
+        "keys": "app_owner",
+        "readable": False,
+        "callable": True,
+    }
+    project.revision("r2", "op.drop_tenant_helper()")
+    assert (await project.migrate()).failed == []
+    assert await driver.fetchval("SELECT to_regclass('fraiseql.seal_keys')") is None
+
+
 async def test_keys_and_columns_of_tables_that_are_there(
     project: Project, driver: asyncpg.Connection
 ) -> None:

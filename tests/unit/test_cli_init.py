@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from fraiseql_strawberry.cli.application import app
 from fraiseql_strawberry.config import load_config
 from fraiseql_strawberry.registry import ANNOUNCE_CHANGES
+from fraiseql_strawberry.sql import sealed
 
 ENV = {
     "DATABASE_URL": "postgresql://app:x@localhost/blog",
@@ -41,6 +42,20 @@ def test_the_configuration_loads(strategy: str) -> None:
     # What is commented out is right, too.
     text = Path("fraiseql.toml").read_text().splitlines()
     tomllib.loads("\n".join(line.removeprefix("# ") for line in text if " = " in line[:30]))
+
+
+def test_a_sealed_service(here: Path) -> None:
+    assert run("--sealed").exit_code == 0
+    config = load_config("fraiseql.toml", {**ENV, "ADMIN_DATABASE_URL": "postgresql://h/d"})
+    assert config.multitenancy.sealed
+    assert config.multitenancy.seal.key_file == "seal.key"
+    assert config.database.admin_url is not None
+    sql = Path("row_level_security.sql").read_text()
+    assert sealed.create_sealed_helper() + ";" in sql
+    assert "ALTER TABLE fraiseql.seal_keys OWNER TO app_owner;" in sql
+    assert "seal rotate" in run("--sealed", "--force").stdout
+    refused = run("--strategy", "schema", "--sealed", "--output-dir", "x")
+    assert (refused.exit_code, refused.stdout) == (2, "")
 
 
 def test_policies_are_for_rows_only() -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from alembic.operations import Operations
 
+from ...config import SEALED
 from ...lifecycle.migrate.visit import Roles
-from ...sql import golden
+from ...sql import golden, sealed
 from .operation import TenantOperation, opposites
 
 __all__ = ["CreateTenantHelper", "DropTenantHelper"]
@@ -27,8 +28,14 @@ class CreateTenantHelper(TenantOperation):
         operations.invoke(cls())
 
     def statements(self, roles: Roles) -> Iterable[str]:
-        """CREATE FUNCTION, GRANT and ALTER … OWNER."""
-        yield golden.create_helper(roles.setting, roles.id_type)
+        """CREATE FUNCTION, GRANT and ALTER … OWNER; where tenants are sealed, for its keys too."""
+        if roles.setting == SEALED:
+            yield from sealed.create_seal_keys()
+            if roles.owner is not None:
+                yield golden.hand_over("TABLE", sealed.SEAL_KEYS, roles.owner)
+            yield sealed.create_sealed_helper(roles.id_type)
+        else:
+            yield golden.create_helper(roles.setting, roles.id_type)
         yield f"REVOKE EXECUTE ON FUNCTION {golden.HELPER} FROM PUBLIC"
         if roles.application is not None:
             yield golden.grant_access("FUNCTION", golden.HELPER, roles.application)
@@ -49,8 +56,10 @@ class DropTenantHelper(TenantOperation):
         operations.invoke(cls())
 
     def statements(self, roles: Roles) -> Iterable[str]:
-        """DROP FUNCTION."""
+        """DROP FUNCTION; where tenants are sealed, its keys go with it."""
         yield f"DROP FUNCTION {golden.HELPER}"
+        if roles.setting == SEALED:
+            yield sealed.drop_seal_keys()
 
 
 opposites(CreateTenantHelper, DropTenantHelper)

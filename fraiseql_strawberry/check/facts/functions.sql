@@ -10,7 +10,10 @@ SELECT
     AND has_schema_privilege($1, n.oid, 'USAGE')                        AS executable,
   p.prorettype = 'trigger'::regtype                                     AS is_trigger,
   pg_get_userbyid(p.proowner)::text                                     AS owner,
-  position($2 IN p.prosrc || COALESCE(pg_get_function_sqlbody(p.oid), '')) > 0 AS reads_setting
+  position($2 IN p.prosrc || COALESCE(pg_get_function_sqlbody(p.oid), '')) > 0 AS reads_setting,
+  (SELECT substr(s, 13) FROM unnest(p.proconfig) AS s WHERE s LIKE 'search_path=%') AS search_path,
+  -- of the library's own schema alone: a source may be long
+  CASE WHEN n.nspname = 'fraiseql' THEN p.prosrc END                    AS source
 FROM pg_proc AS p
 JOIN pg_namespace AS n ON n.oid = p.pronamespace
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND p.prokind IN ('f', 'p')

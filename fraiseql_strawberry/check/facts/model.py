@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ...sql.catalog import quoted
+from ...sql.golden import HELPER
 
 __all__ = [
     "Default",
@@ -161,6 +162,8 @@ class Function:
     is_trigger: bool
     owner: str
     reads_setting: bool
+    search_path: str | None
+    source: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,8 @@ class Facts:
         defaults: Defaults that leave their schema.
         tenant_column: The column that names a row's tenant.
         setting: The setting that policies read.
+        sealed_as: The type of tenant columns, in SQL, where policies believe a tenant only under
+            a seal.
         schema_pattern: What tenants' schemas are named like, for the schema strategy.
         behind_pooler: Whether the connection goes through a pooler that nobody declared.
     """
@@ -211,6 +216,7 @@ class Facts:
     defaults: tuple[Default, ...] = ()
     tenant_column: str = "tenant_id"
     setting: str = "app.tenant_id"
+    sealed_as: str | None = None
     schema_pattern: str | None = None
     behind_pooler: bool = False
 
@@ -231,7 +237,9 @@ class Facts:
 
     @cached_property
     def helpers(self) -> frozenset[str]:
-        """Names of functions that read the setting."""
+        """Names of functions that read the setting; of a seal, only the one that verifies it."""
+        if self.sealed_as is not None:
+            return frozenset({HELPER.partition(".")[2].removesuffix("()")})
         return frozenset(f.name for f in self.functions if f.reads_setting)
 
     def leads_to_tenants(self, view: int) -> bool:

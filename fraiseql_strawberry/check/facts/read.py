@@ -36,6 +36,7 @@ async def read_facts(
     role: str,
     *,
     setting: str = "app.tenant_id",
+    sealed_as: str | None = None,
     tenant_column: str = "tenant_id",
     schema_pattern: str | None = None,
     pooler_declared: bool = False,
@@ -46,6 +47,7 @@ async def read_facts(
         connection: Any connection to the database; the application role's own sees its timeouts.
         role: The application role.
         setting: The setting that policies read.
+        sealed_as: The type of tenant columns, in SQL, where policies want a seal.
         tenant_column: The column that names a row's tenant.
         schema_pattern: What tenants' schemas are LIKE, for the schema strategy.
         pooler_declared: Whether the configuration knows of a pooler.
@@ -75,6 +77,7 @@ async def read_facts(
             defaults=tuple(await _rows(connection, Default, "defaults")),
             tenant_column=tenant_column,
             setting=setting,
+            sealed_as=sealed_as,
             schema_pattern=schema_pattern,
             behind_pooler=not pooler_declared and pid != connection.get_server_pid(),
         )

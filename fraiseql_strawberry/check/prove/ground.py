@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,11 +31,18 @@ class Ground:
     Args:
         connection: The connection.
         setting: The setting that policies read.
+        value: What it holds of a tenant, where that is not the tenant itself.
     """
 
-    def __init__(self, connection: asyncpg.Connection[Any], setting: str) -> None:
+    def __init__(
+        self,
+        connection: asyncpg.Connection[Any],
+        setting: str,
+        value: Callable[[str], str] | None = None,
+    ) -> None:
         self._connection = connection
         self._setting = setting
+        self._value: Callable[[str], str] = value or str
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
@@ -50,7 +57,9 @@ class Ground:
     async def become(self, tenant: str | None) -> None:
         """Be a tenant for the rest of the transaction; None is nobody."""
         await self._connection.execute(
-            "SELECT set_config($1, $2, true)", self._setting, tenant or ""
+            "SELECT set_config($1, $2, true)",
+            self._setting,
+            "" if tenant is None else self._value(tenant),
         )
 
     async def commit_as(self, tenant: str, sql: str) -> None:

@@ -15,6 +15,7 @@ import asyncpg
 from ...config import Config
 from ...errors import SetupError
 from ...isolation import SchemaNames
+from ...seal import tenant_values
 from ..database import check_connection
 from ..facts import Facts, Relation
 from .attempt import Attempt, Proof
@@ -52,7 +53,7 @@ async def prove_database(
     shared: tuple[str, ...] = ()
     if multitenancy.strategy == "row":
         pair = tenants or (str(uuid4()), str(uuid4()))
-        ground = Ground(connection, multitenancy.setting)
+        ground = Ground(connection, multitenancy.bound_setting, tenant_values(config))
         targets = [one for one in facts.relations.values() if one.used]
         of_tenants = [one for one in targets if _holds_tenants(facts, one)]
         shared = tuple(one.label for one in targets if one not in of_tenants)

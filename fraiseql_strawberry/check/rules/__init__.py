@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ..finding import Rule
-from . import functions, roles, schemas, server, tables, views
+from . import functions, roles, schemas, seal, server, tables, views
 
 __all__ = ["RULES"]
 
 RULES: tuple[Rule, ...] = tuple(
     found
-    for module in (roles, tables, views, functions, schemas, server)
+    for module in (roles, tables, views, functions, seal, schemas, server)
     for found in vars(module).values()
     if isinstance(found, Rule)
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import groupby
 from typing import Any
@@ -35,16 +35,24 @@ class RowPlaces:
         records: The tenants.
         setting: The PostgreSQL setting that policies read.
         service: The role that the service connects as, if it is known.
+        seal: What the setting holds of a tenant, where policies believe it only under a seal.
     """
 
     name = "row"
 
     def __init__(
-        self, administrator: Administrator, records: Records, *, setting: str, service: str | None
+        self,
+        administrator: Administrator,
+        records: Records,
+        *,
+        setting: str,
+        service: str | None,
+        seal: Callable[[str], str] | None = None,
     ) -> None:
         self._administrator = administrator
         self._records = records
         self._setting = setting
+        self._value: Callable[[str], str] = seal or str
         self._service = service
 
     def placement(self, tenant_id: str) -> Mapping[str, Any]:
@@ -97,7 +105,7 @@ class RowPlaces:
         """The service's role and path, and the tenant (see `Places.become`)."""
         driver = transaction.driver
         await driver.execute(_QUERIES["become"], None, self._service or "")
-        await driver.execute(_QUERIES["set_tenant"], self._setting, record.id)
+        await driver.execute(_QUERIES["set_tenant"], self._setting, self._value(record.id))
         if self._service is not None:
             await driver.execute(_QUERIES["take_role"], self._service)
 

@@ -66,7 +66,7 @@ def create_engine(
     kind = ClearedConnection
     if database.pooler != "none":
         kept = settings if database.pooler == "session" else {}
-        kind = behind_pooler(kind, config.multitenancy.setting, kept)
+        kind = behind_pooler(kind, config.multitenancy.bound_setting, kept)
     connect_args: dict[str, Any] = {
         "timeout": float(database.pool_timeout),
         "connection_class": kind,

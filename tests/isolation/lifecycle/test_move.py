@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from click.testing import Result
 from sqlalchemy import text
+from typer.testing import CliRunner
 
+from fraiseql_strawberry.cli.application import app
 from fraiseql_strawberry.errors import (
     BadUserInput,
     SetupError,
@@ -99,6 +103,45 @@ async def test_there_and_back(shop: Shop, second: Second, acme: str, tmp_path: P
     async with shop.tenancy.as_tenant(ACME), shop.tenancy.session() as session:
         await session.execute(text("DELETE FROM invoice WHERE note IS NULL AND total = 1"))
     assert await exported(shop, tmp_path, "1") == before
+
+
+TOML = """
+[database]
+admin_url = "${ADMIN_DATABASE_URL}"
+
+[multitenancy]
+strategy = "database"
+id_type = "uuid"
+database_template = "%s"
+"""
+
+
+async def test_on_the_command_line(
+    shop: Shop, second: Second, acme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fraiseql.toml").write_text(
+        TOML % shop.tenancy.config.multitenancy.database_template
+    )
+    service = shop.tenancy.config.require_database_url().reveal()
+    environment = {
+        "DATABASE_URL": service,
+        "REGISTRY_DATABASE_URL": service,
+        "ADMIN_DATABASE_URL": shop.url,
+    }
+
+    async def run(*arguments: str) -> Result:
+        command = ("tenants", "move", ACME, *arguments)
+        return await asyncio.to_thread(CliRunner().invoke, app, command, env=environment)
+
+    moved = await run("--to", second.name, "--json")
+    assert json.loads(moved.stdout)["placement"] == {"database": acme, "server": second.name}
+    assert await shop.count(ACME) == ROWS
+    nowhere = await run("--to", "no such host")
+    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
+    assert nowhere.stderr.count("\n") == 1
+    back = await run("--to", second.first)
+    assert (back.stdout, back.stderr) == (f"{ACME}\n", "Acme is active\n")
 
 
 async def test_its_life_goes_on_where_it_is(shop: Shop, second: Second, tmp_path: Path) -> None:
@@ -211,6 +254,28 @@ async def test_a_copy_that_differs_is_not_served(
         await shop.count(ACME)
     monkeypatch.undo()
     await shop.tenants.move(ACME, second.name)
+    assert await shop.count(ACME) == ROWS
+
+
+async def test_another_attempt_has_another_name(
+    shop: Shop, second: Second, acme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `pg_restore` of the one before may still be at work."""
+    copy, names = steps.copy_database, []
+
+    async def cut_short(source: Any, target: Any, name: str) -> None:
+        names.append(name)
+        await copy(source, target, name)
+        if len(names) == 1:
+            raise ConnectionResetError
+
+    monkeypatch.setattr(steps, "copy_database", cut_short)
+    with pytest.raises(ConnectionResetError):
+        await shop.tenants.move(ACME, second.name)
+    assert await second.databases() == {names[0]}
+    await shop.tenants.move(ACME, second.name)
+    assert names[0] != names[1]
+    assert await second.databases() == {acme}
     assert await shop.count(ACME) == ROWS
 
 

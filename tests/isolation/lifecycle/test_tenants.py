@@ -192,6 +192,29 @@ async def test_a_suspended_tenant_is_refused_at_once(shop: Shop, acme: TenantRec
     assert await shop.count(ACME) == 10
 
 
+async def test_one_change_of_status_at_a_time(
+    shop: Shop, acme: TenantRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads "suspended" and is slow does not serve what is being deleted meanwhile."""
+    deletion = await shop.tenants.deletion(ACME)
+    await shop.tenants.suspend(ACME)
+    set_status = shop.tenants.parts.records.set_status
+    reached = asyncio.Event()
+
+    async def slow(driver: Any, tenant_id: str, status: TenantStatus) -> TenantRecord:
+        if status is TenantStatus.ACTIVE:
+            reached.set()
+            await asyncio.sleep(1)
+        return await set_status(driver, tenant_id, status)
+
+    monkeypatch.setattr(shop.tenants.parts.records, "set_status", slow)
+    resuming = asyncio.create_task(shop.tenants.resume(ACME))
+    await reached.wait()
+    await shop.tenants.delete(ACME, deletion.token)
+    assert (await resuming).status is TenantStatus.ACTIVE  # before it was deleted
+    assert await shop.tenants.list() == []
+
+
 async def test_every_change_of_status_is_announced(shop: Shop, acme: TenantRecord) -> None:
     heard: list[str] = []
     await shop.admin.add_listener("fraiseql_tenants", lambda *args: heard.append(args[-1]))

@@ -122,6 +122,7 @@ async def test_mistakes_are_one_line_and_code_2(shop: Shop, run: Run) -> None:
         ("tenants", "show", ACME),
         ("tenants", "show", "nobody"),
         ("tenants", "suspend", GLOBEX),
+        ("tenants", "move", ACME, "--to", "db2.example.com"),
         ("tenants", "create", "Acme", "--setting", "seats"),
         ("tenants", "create", "Acme", "--seed", "nowhere:at_all"),
         ("tenants", "create", "Acme", "--seed", "json:__doc__"),

@@ -170,6 +170,20 @@ def bench(session: nox.Session) -> None:
     session.run("python", "tests/bench", *session.posargs)
 
 
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A million operations of each strategy, in disorder; options follow `--`."""
+    install(session, "test")
+    session.run("python", "tests/soak", *session.posargs)
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Take out each guard in turn: the tests must notice; options follow `--`."""
+    install(session, "test")
+    session.run("python", "tests/mutation", *session.posargs)
+
+
 def pytest(session: nox.Session) -> None:
     """Run pytest in parallel, a file's tests together, since they share databases."""
     session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)

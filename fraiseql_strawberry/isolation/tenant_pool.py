@@ -228,6 +228,7 @@ class TenantPool(AsyncAdaptedQueuePool):
         self._used -= 1
         self._membership.end()
         self._membership.budget.settle()
+        self._tell_forsaken()
 
     def _began_to_wait(self) -> None:
         self._membership.budget.wait_for(self)
@@ -288,6 +289,18 @@ class TenantPool(AsyncAdaptedQueuePool):
             self._membership.budget.reclaimed()
         else:
             self._membership.budget.settle()
+        self._tell_forsaken()
+
+    def _tell_forsaken(self) -> None:
+        """Answer those who waited for a connection that is gone, while no other may be made.
+
+        Nothing would wake them when the gate opens again; and who comes now is refused as well.
+        """
+        if self._line and not self.connections:
+            try:
+                self._membership.refuse()
+            except TenancyError as error:
+                self._line.fail(error)
 
     # -- SQLAlchemy's side ------------------------------------------------------------------------
 

@@ -603,3 +603,19 @@ async def test_nothing_shows_a_password(
         error = error.__cause__ or error.__context__
     service.engines.unpin(engine)
     assert "hunter2" not in " ".join(found) + caplog.text
+
+
+async def test_who_waits_for_a_connection_that_is_cut_is_told_when_no_other_can_be_made(
+    make_service: MakeService,
+) -> None:
+    service = make_service(4)
+    engine = service.pin(0)
+    entry = await engine.pool.acquire()
+    engine.membership.server.failed(ServiceUnavailable(hint="it cannot be reached"))
+    waiting = asyncio.create_task(service.read(0))
+    await wait_until(lambda: len(engine.pool._line) == 1)
+    engine.pool.cut(entry)
+    async with asyncio.timeout(1):
+        with pytest.raises(ServiceUnavailable):
+            await waiting
+    service.engines.unpin(engine)

@@ -87,8 +87,8 @@ async def disorder(
             await fleet.set_status(tenant, "active")
 
     acts = [
-        (0.25, "connections terminated", fleet.terminate_one),
-        (0.5, "connections cut", lambda: proxy.cut("one")),
+        (0.5, "connections terminated", fleet.terminate_one),
+        (1.0, "connections cut", lambda: proxy.cut("one")),
         (5.0, "all connections cut", lambda: proxy.cut("all")),
         (0.5, "tenants suspended and resumed", suspend),
     ]

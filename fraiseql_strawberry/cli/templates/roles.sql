@@ -3,6 +3,10 @@
 -- No password stands here: set them with psql's \password, which sends them hashed.
 
 BEGIN;
+-- No name leads elsewhere, and nobody waits for long.
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '1min';
 
 DO $$
 BEGIN

@@ -2,6 +2,10 @@
 -- keeps tenants apart, as a pattern for your own. Run once, as :migrator:, in :database:.
 
 BEGIN;
+-- No name leads elsewhere, and nobody waits for long.
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '1min';
 
 CREATE SCHEMA app AUTHORIZATION :"owner";
 CREATE SCHEMA fraiseql AUTHORIZATION :"owner";

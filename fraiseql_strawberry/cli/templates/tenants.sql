@@ -2,6 +2,10 @@
 -- :database:; then take away the # before tenants_table in fraiseql.toml.
 
 BEGIN;
+-- No name leads elsewhere, and nobody waits for long.
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '1min';
 
 CREATE SCHEMA IF NOT EXISTS fraiseql AUTHORIZATION :"owner";
 GRANT USAGE ON SCHEMA fraiseql TO :"role";

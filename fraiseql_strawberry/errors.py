@@ -16,11 +16,14 @@ __all__ = [
     "ConfigError",
     "ConfirmationRefused",
     "Conflict",
+    "DocumentNotTrusted",
     "EventsMissed",
     "Forbidden",
     "MigrationFailed",
     "NestedAcquisition",
     "NotFound",
+    "PersistedQueryNotFound",
+    "PersistedQueryNotSupported",
     "PlacementRefused",
     "RateLimited",
     "SchemaError",
@@ -144,6 +147,33 @@ class Conflict(TenancyError):
     code = "CONFLICT"
     status = 409
     default_message = "The row was changed by somebody else: read it again"
+
+
+class PersistedQueryNotFound(TenancyError):
+    """Nothing of that hash is registered: the client sends the text along, once.
+
+    It is a step of Apollo's protocol, whose clients know it by its message, and no failure.
+    """
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+    status = 200
+    default_message = "PersistedQueryNotFound"
+
+
+class PersistedQueryNotSupported(TenancyError):
+    """Documents are not registered here: the client sends their texts."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+    status = 200
+    default_message = "PersistedQueryNotSupported"
+
+
+class DocumentNotTrusted(TenancyError):
+    """Only the documents of `[graphql] documents` are run, and this is none of them."""
+
+    code = "PERSISTED_QUERY_NOT_IN_LIST"
+    status = 400
+    default_message = "The document is not one of those that this service runs"
 
 
 class TenantNotFound(TenancyError):

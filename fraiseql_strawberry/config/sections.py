@@ -296,6 +296,8 @@ class Graphql:
     max_aliases: Annotated[int, whole(0, 10_000)] = 30
     max_tokens: Annotated[int, _count] = 2000
     fast_lane: bool = True
+    persisted_queries: bool = True
+    documents: Annotated[str | None, words("a path")] = None
     server_timing: bool = False
     max_limit: Annotated[int, _count] = 1000
     default_limit: Annotated[int, _count] = 100

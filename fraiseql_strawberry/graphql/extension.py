@@ -12,7 +12,13 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext, ExecutionResult, StreamExecutionResult
 from strawberry.types.graphql import OperationType
 
-from ..errors import Forbidden, TenancyError, TenantSwitchRefused, TenantUnavailable
+from ..errors import (
+    DocumentNotTrusted,
+    Forbidden,
+    TenancyError,
+    TenantSwitchRefused,
+    TenantUnavailable,
+)
 from ..events import OperationServed, notify
 from ..runtime import Runtime, running
 from ..scope import OperationState, enter_operation, find_scope
@@ -97,6 +103,7 @@ class TenancyExtension(SchemaExtension):
         started = time.perf_counter()
         facts: OperationFacts | None = None
         try:
+            self._refuse_untrusted()
             facts = self._known_document().operation(operation._provided_operation_name)  # pyright: ignore[reportPrivateUsage]
             aside = aside or await self._fast_lane(facts)
             self._state.written = dict(aside.outcomes)
@@ -129,6 +136,12 @@ class TenancyExtension(SchemaExtension):
         finally:
             around.abandon()
         self._observe(facts, aside, started)
+
+    def _refuse_untrusted(self) -> None:
+        """Our router has looked already; Strawberry's own has not, nor what calls the schema."""
+        text, scope = self.execution_context.query, self._context.scope
+        if scope.source != "code" and not self._served.persisted.admits(text or ""):
+            raise DocumentNotTrusted
 
     def _answer_with(self, error: TenancyError) -> None:
         """Whoever's router it is, the response has the error table's status and headers."""

@@ -31,6 +31,7 @@ from .middleware import Outcome as Ending
 from .middleware import run_middleware
 from .onlookers import unsafe_extension
 from .outcome import Outcome
+from .persisted import named
 from .plans import PlanEntry
 from .served import ServedSchema
 from .write_lane import Unfinished, ending_of, write_all
@@ -52,6 +53,7 @@ class GraphQLRequest(NamedTuple):
     query: str
     variables: Mapping[str, Any] | None
     operation_name: str | None
+    extensions: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +108,15 @@ def read_request(decoded: object) -> GraphQLRequest | None:
         return None
     body = cast(dict[str, Any], decoded)
     query, variables, name = body.get("query"), body.get("variables"), body.get("operationName")
+    names = named(body)
     if (
-        type(query) is not str
+        (type(query) is not str and (query is not None or names is None))
         or (variables is not None and type(variables) is not dict)
         or (name is not None and type(name) is not str)
-        or body.get("extensions") not in (None, {})  # 0 and false are none either
+        or (names is None and body.get("extensions") not in (None, {}))  # 0, false are none either
     ):
         return None
-    return GraphQLRequest(query, variables, name)
+    return GraphQLRequest(query or "", variables, name, names)
 
 
 class FastLane:
@@ -127,6 +130,7 @@ class FastLane:
     def __init__(self, runtime: Runtime, served: ServedSchema) -> None:
         self._runtime = runtime
         self._served = served
+        self.persisted = served.persisted
 
     async def answer(
         self,

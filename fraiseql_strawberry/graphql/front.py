@@ -115,6 +115,8 @@ class Front:
         """
         assert self.lane is not None
         await self._runtime.resolve(scope, asgi["headers"])
+        text = self.lane.persisted.text(request.query, request.extensions)
+        request = request._replace(query=text or "")
         try:
             answer = await self.lane.answer(request, scope, asgi, context)
         except TenancyError:
@@ -135,10 +137,12 @@ def request_of(asgi: Scope, body: bytes) -> GraphQLRequest | None:
     try:
         if asgi["method"] == "POST":
             return read_request(decode_request(body)) if _is_json(asgi["headers"]) else None
-        fields = dict(parse_qsl(asgi["query_string"].decode("ascii"), strict_parsing=True))
-        if "variables" in fields:
-            variables = decode_request(fields["variables"].encode())
-            return read_request({**fields, "variables": variables})
+        fields: dict[str, Any] = dict(
+            parse_qsl(asgi["query_string"].decode("ascii"), strict_parsing=True)
+        )
+        for name in ("variables", "extensions"):
+            if name in fields:
+                fields[name] = decode_request(fields[name].encode())
         return read_request(fields)
     except (ValueError, RecursionError):
         return None

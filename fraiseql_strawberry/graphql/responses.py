@@ -22,6 +22,7 @@ _REQUEST_CODES = {
     "RATE_LIMITED": 429,
     "TENANT_BUSY": 503,
     "SERVICE_UNAVAILABLE": 503,
+    "PERSISTED_QUERY_NOT_IN_LIST": 400,
 }
 _GRAPHQL_JSON = "application/graphql-response+json"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from cross_web import HTTPException
@@ -19,7 +20,7 @@ from strawberry.subscriptions import (
 )
 from strawberry.types import ExecutionResult
 
-from ..errors import BadUserInput, SchemaError
+from ..errors import BadUserInput, SchemaError, TenancyError
 from ..runtime import Runtime
 from . import graphiql
 from .context_getter import tenant_context_getter
@@ -29,7 +30,8 @@ from .front import Front, overrides_nothing, request_of
 from .json_text import QUICK, encode, refuse_constant
 from .onlookers import result_is_seen
 from .open_connections import OpenConnections
-from .public_errors import public_errors
+from .persisted import named
+from .public_errors import public_errors, refused
 from .responses import finish, has_data, negotiated
 from .route import GraphQLRoute
 from .served import served_schema
@@ -77,7 +79,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         settings = tenancy.config.graphql
         options.setdefault("graphql_ide", "graphiql" if settings.ide else None)
         self.tenancy = tenancy
-        self._served = served_schema(tenancy, schema, tenancy.middleware)
+        self.served = served_schema(tenancy, schema, tenancy.middleware)
         self._vary = f"Authorization, {tenancy.config.multitenancy.tenant_header}"
         self._ours = overrides_nothing(type(self), GraphQLRouter)
         self._as_text = QUICK and self._ours and not result_is_seen(schema)
@@ -100,7 +102,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             **options,
         )
         self.connections = OpenConnections(tenancy)
-        tenancy.when_started(self._served.prepare)
+        tenancy.when_started(self.served.prepare)
         if settings.ide:
             self.add_api_route(
                 f"{path.rstrip('/')}/graphiql/{{name}}",
@@ -115,7 +117,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         # Several answers to one request are Strawberry's to send.
         single = not schema.config.enable_experimental_incremental_execution
         standard = StandardLane(self, self._vary) if single else None
-        return Front(self.tenancy, lane_of(self._served), standard, self._vary)
+        return Front(self.tenancy, lane_of(self.served), standard, self._vary)
 
     async def _asset(self, name: str) -> Response:
         found = graphiql.asset(name)
@@ -127,6 +129,12 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
     async def render_graphql_ide(self, request: Request) -> HTMLResponse:
         """Our page: offline, under a strict CSP, tokens not persisted."""
         return HTMLResponse(graphiql.page_at(request.scope["path"]), headers=graphiql.HEADERS)
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        """Whether a GET wants our page: one that names a document wants its answer."""
+        given: Any = request.query_params
+        names = "extensions" in given or "documentId" in given
+        return not names and super().should_render_graphql_ide(request)
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         """Strawberry's own handling, with its plain-text refusals turned into coded errors."""
@@ -182,6 +190,10 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         request_data: GraphQLRequestData,
     ) -> ExecutionResult:
         """Strawberry's; where nobody looks at the result before it is encoded, JSON stays text."""
+        try:
+            request_data = self._with_text(request_data)
+        except TenancyError as error:
+            return refused(error)
         context.scope.json_text = self._as_text
         try:
             return await super().execute_single(
@@ -200,6 +212,8 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         sub_response: Any,
     ) -> Any:
         """Strawberry's; each operation counts, and a stream ends with its token and its tenant."""
+        if isinstance(request_data, GraphQLRequestData):
+            request_data = self._with_text(request_data)
         tenant_id = context.scope.tenant_id
         if type(request_data) is list and tenant_id is not None:
             # The request itself has been counted.
@@ -220,6 +234,11 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             return TenantStream(results, context, self.connections).results()
         return result
 
+    def _with_text(self, data: GraphQLRequestData) -> GraphQLRequestData:
+        """The request with the text that it names."""
+        text = self.served.persisted.text(data.query, data.extensions)
+        return replace(data, query=text, extensions=_others(data.extensions))
+
     def decode_json(self, data: str | bytes) -> Any:
         """JSON into a request, or a clear refusal (deep nesting and huge numbers included)."""
         try:
@@ -234,7 +253,15 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             items = cast("list[object]", decoded) if isinstance(decoded, list) else [decoded]
             for item in items:
                 _check_request(item)
-        return await super().parse_http_body(request)
+            data = await super().parse_http_body(request)
+            for one, item in zip(data if isinstance(data, list) else [data], items, strict=True):
+                one.extensions = named(cast("dict[str, Any]", item)) or one.extensions
+            return data
+        data = await super().parse_http_body(request)
+        if request.method == "GET" and isinstance(data, GraphQLRequestData):
+            given = {**request.query_params, "extensions": data.extensions}
+            data.extensions = named(given) or data.extensions
+        return data
 
     async def respond(self, request: Request, result: Any, sub_response: Response) -> Response:
         """The response of one operation's result, as Strawberry's own handling makes it."""
@@ -287,6 +314,11 @@ def _refuse_unwatched(protocols: Sequence[str]) -> None:
             f"the protocol {GRAPHQL_WS_PROTOCOL} is not served: take its successor, "
             f"{GRAPHQL_TRANSPORT_WS_PROTOCOL}"
         )
+
+
+def _others(extensions: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The extensions that do not name a document: that has been read."""
+    return None if extensions is None or named({"extensions": extensions}) else extensions
 
 
 def _check_request(item: object) -> None:

@@ -23,6 +23,7 @@ from .executor import install_executor
 from .limits import Limits
 from .middleware import Middleware
 from .onlookers import document_is_seen
+from .persisted import PersistedDocuments, read_trusted
 from .readings import Readings
 from .revision import Revision
 from .scalars import align_scalars
@@ -64,6 +65,9 @@ class ServedSchema:
             self.documents,
             schema._schema,  # pyright: ignore[reportPrivateUsage]
             lifting=not document_is_seen(schema),
+        )
+        self.persisted = PersistedDocuments(
+            read_trusted(runtime.config), automatic=graphql.persisted_queries
         )
         self.index = SchemaIndex(schema)
         self.settings = Settings(

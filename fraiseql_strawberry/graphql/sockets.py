@@ -19,6 +19,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from ..errors import RateLimited, ServiceUnavailable, TenancyError, Unauthorized
 from .context import Context
 from .open_connections import OpenConnections, expired
+from .persisted import named
 from .public_errors import public_errors, refused
 
 __all__ = ["TenantSocket"]
@@ -56,9 +57,13 @@ class TenantSocket(BaseGraphQLTransportWSHandler[Any, Any]):
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Begin an operation; each of them is a request of the tenant's."""
         tenant_id = self.tenant_id
-        if tenant_id is not None and self.connection_acknowledged:
+        if self.connection_acknowledged:
             try:
-                self._connections.runtime.count(tenant_id)
+                if tenant_id is not None:
+                    self._connections.runtime.count(tenant_id)
+                payload: Any = message["payload"]
+                persisted = cast(Any, self.view).served.persisted
+                payload["query"] = persisted.text(payload.get("query"), named(payload)) or ""
             except TenancyError as error:
                 errors = refused(error).errors or []
                 payload = [each.formatted for each in errors]

@@ -98,7 +98,8 @@ class StandardLane:
         context.request, context.response = request, sub_response
         context.background_tasks = background
         variables = cast("dict[str, Any] | None", wanted.variables)
-        data = GraphQLRequestData(wanted.query, variables, wanted.operation_name, None)
+        extensions = cast("dict[str, Any] | None", wanted.extensions)
+        data = GraphQLRequestData(wanted.query, variables, wanted.operation_name, extensions)
         try:
             result = await router.execute_single(
                 request, StarletteRequestAdapter(request), sub_response, context, None, data

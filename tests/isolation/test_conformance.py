@@ -81,6 +81,10 @@ async def fail_atomic() -> str | None:
     raise LookupError("on purpose")
 
 
+@fraiseql.mutation(sql_source="tb_post", operation="update")
+def rename_post(id: UUID, title: str) -> blog_schema.Post | None: ...
+
+
 @fraiseql.mutation
 async def wait_for_lock(session: TenantSession, title: str) -> str:
     await session.execute(INSERT, {"title": title})
@@ -92,7 +96,7 @@ SCHEMA = fraiseql.build_schema(
     [
         *(blog_schema.posts, blog_schema.post, blog_schema.users, blog_schema.create_post),
         *(write_then_fail, use_savepoints, commit_and_go_on, write_atomic, fail_atomic),
-        wait_for_lock,
+        *(wait_for_lock, rename_post),
     ]
 )
 
@@ -280,6 +284,25 @@ async def test_an_acknowledged_write_is_there_and_is_the_tenants(
         assert await stored(witness, title) == [tenant]
         assert data["createPost"]["title"] == title
         assert data["createPost"]["author"]["name"] == blog_of(tenant).users[0].name
+
+
+@BOTH
+async def test_a_write_through_sql_is_there_and_is_the_tenants(
+    client: Client, token: Token, witness: Witness, tenant: UUID, fast_lane: bool
+) -> None:
+    mine, theirs = blog_of(tenant).posts[0], blog_of(other(tenant)).posts[0]
+    title = new_title(tenant)
+    rename = (
+        "mutation($id: UUID!, $title: String!) { renamePost(id: $id, title: $title) { title } }"
+    )
+    for post, expected in ((theirs, None), (mine, {"title": title})):
+        variables = {"id": str(post.id), "title": title}
+        answer = await client.graphql(rename, token(tenant), variables=variables)
+        assert answer.json() == {"data": {"renamePost": expected}}
+        assert ("fast: compiled" in answer.headers["server-timing"]) == fast_lane
+    assert await stored(witness, title) == [tenant]
+    back = {"id": str(mine.id), "title": mine.title}
+    assert (await client.data(rename, token(tenant), variables=back))["renamePost"]
 
 
 @BOTH

@@ -97,6 +97,13 @@ async def publish_post(session: TenantSession, id: UUID) -> Post | None:
     return await fraiseql.load(Post, session, id=found) if found else None
 
 
+@fraiseql.mutation(sql_source="tb_post", operation="update")
+@requires_scope("write:posts")
+def update_post(id: UUID, title: str | None = None, content: str | None = None) -> Post | None:
+    """Write a post anew; what is left out stays as it is."""
+    ...
+
+
 @fraiseql.type
 class Tenant:
     """A blog of its own."""

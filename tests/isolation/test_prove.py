@@ -143,6 +143,32 @@ async def test_what_does_not_leak_is_no_hole(planted: Any, sql: str) -> None:
     assert proof.count(Outcome.CLOSED) > 40
 
 
+async def test_all_of_them_at_once(planted: Any) -> None:
+    """Each leak in a table of its own, beside what does not leak: those holes, and no other."""
+    script: list[str] = []
+    expected: set[tuple[str, Action]] = set()
+    leaking: set[str] = {"app.v_outer", "app.v_inner", "app.v_post", "app.tb_post"}
+    for number, (sql, target, action) in enumerate(LEAKS):
+        if sql in script:
+            continue
+        script.append(sql.replace("tb_note", f"tb_note{number}"))
+        where = target.replace("tb_note", f"tb_note{number}")
+        expected.add((where, action))
+        leaking.add(where)
+    for number, sql in enumerate(TIGHT):
+        if "tb_note" in sql:
+            script.append(sql.replace("tb_note", f"tb_tight{number}"))
+    proof = await planted("; ".join(script))
+    holes = {(one.target, one.action) for one in proof.holes}
+    assert expected <= holes
+    assert {target for target, _ in holes} <= leaking
+    tight = [one for one in proof.attempts if "tb_tight" in one.target]
+    assert tight
+    for name in ("app.tb_user", "app.tb_comment", "app.v_user", "app.v_comment"):
+        tried = [one for one in proof.attempts if one.target == name]
+        assert sum(one.outcome is Outcome.CLOSED for one in tried) > 3
+
+
 async def test_a_role_that_bypasses_policies_is_a_hole_everywhere(
     fresh_blog: Urls,
 ) -> None:

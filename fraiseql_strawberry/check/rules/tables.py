@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...sql import golden
 from ...sql.catalog import quoted
 from ..facts import Facts, Policy, Relation
 from ..finding import Found, Severity, rule
@@ -42,7 +43,7 @@ def T01(facts: Facts) -> Iterator[Found]:  # noqa: N802 - a rule is called by it
     """RLS is not enabled."""
     for table in facts.tenant_tables:
         if not table.rls and not table.partition:
-            fix = f"ALTER TABLE {table.sql} ENABLE ROW LEVEL SECURITY;"
+            fix = f"{golden.enable_row_security(table.sql)[0]};"
             yield Found(table.label, "row-level security is not enabled", fix)
 
 
@@ -59,7 +60,7 @@ def T02(facts: Facts) -> Iterator[Found]:  # noqa: N802
     """RLS is not forced."""
     for table in facts.tenant_tables:
         if table.rls and not table.forced:
-            fix = f"ALTER TABLE {table.sql} FORCE ROW LEVEL SECURITY;"
+            fix = f"{golden.enable_row_security(table.sql)[1]};"
             who = "the application role owns it" if table.owned else f"{table.owner} owns it"
             severity = _ERROR if table.owned else None
             yield Found(table.label, f"row-level security is not forced, and {who}", fix, severity)
@@ -103,7 +104,7 @@ def T04(facts: Facts) -> Iterator[Found]:  # noqa: N802
                 yield Found(
                     table.label,
                     f"policy {policy.name}: {part} ({text}) is not bound to the tenant",
-                    f"DROP POLICY {quoted(policy.name)} ON {table.sql};\n{_access(facts, table)}",
+                    f"{golden.drop_policy(table.sql, policy.name)};\n{_access(facts, table)}",
                 )
 
 
@@ -120,7 +121,7 @@ def T05(facts: Facts) -> Iterator[Found]:  # noqa: N802
     for table in facts.tenant_tables:
         policies = facts.policies.get(table.oid, ())
         if table.rls and policies and not any(not p.permissive for p in policies):
-            fix = _policy(facts, table, "tenant_fence", "RESTRICTIVE")
+            fix = _policy(facts, table, "tenant_fence", permissive=False)
             yield Found(table.label, "has no restrictive policy", fix)
 
 
@@ -138,10 +139,8 @@ def T06(facts: Facts) -> Iterator[Found]:  # noqa: N802
         for policy in facts.policies.get(table.oid, ()):
             texts = [text for text in (policy.qual, policy.with_check) if text]
             if any(bare(text, facts) for text in texts):
-                kind = "PERMISSIVE" if policy.permissive else "RESTRICTIVE"
-                fix = f"DROP POLICY {quoted(policy.name)} ON {table.sql};\n" + _policy(
-                    facts, table, policy.name, kind
-                )
+                made = _policy(facts, table, policy.name, permissive=policy.permissive)
+                fix = f"{golden.drop_policy(table.sql, policy.name)};\n{made}"
                 yield Found(table.label, f"policy {policy.name} is in the bare form", fix)
 
 
@@ -297,12 +296,15 @@ def _random(table: Relation) -> set[str]:
 
 
 def _access(facts: Facts, table: Relation) -> str:
-    return _policy(facts, table, "tenant_access", "PERMISSIVE")
+    return _policy(facts, table, "tenant_access")
 
 
-def _policy(facts: Facts, table: Relation, name: str, kind: str) -> str:
-    bound_to = f"{quoted(facts.tenant_column)} = (SELECT fraiseql.current_tenant_id())"
-    return (
-        f"CREATE POLICY {quoted(name)} ON {table.sql} AS {kind} FOR ALL TO PUBLIC\n"
-        f"  USING ({bound_to})\n  WITH CHECK ({bound_to});"
+def _policy(facts: Facts, table: Relation, name: str, *, permissive: bool = True) -> str:
+    made = golden.create_policy(
+        table.sql,
+        name,
+        permissive=permissive,
+        column=facts.tenant_column,
+        inlined=facts.server.citus,
     )
+    return f"{made};"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,18 +52,35 @@ class Content:
         text = "".join(sql(step) for step in (*self.once, *self.each))
         return f"example_app {hashlib.sha256(text.encode()).hexdigest()}"
 
-    async def fill(self, migrator: asyncpg.Connection, progress: Progress) -> None:
-        """Create all and load all; the caller's transaction leaves nothing half-made."""
+    async def fill(
+        self,
+        migrator: asyncpg.Connection,
+        progress: Progress,
+        *,
+        run: Callable[[str], Awaitable[object]] | None = None,
+    ) -> None:
+        """Create all and load all; the caller's transaction leaves nothing half-made.
+
+        Args:
+            migrator: Whoever makes it.
+            progress: Told each step.
+            run: Runs the file of a name, if not as a whole.
+        """
+
+        async def whole(step: str) -> None:
+            await migrator.execute(sql(step))
+
+        run = run or whole
         progress("creating tables, policies and views")
         for step in self.once:
-            await migrator.execute(sql(step))
+            await run(step)
         for blog in self.blogs:
             progress(f"loading {blog.name}: {len(blog.posts)} posts")
             await migrator.execute(
                 "SELECT set_config('blog.home', $1, true)", self.urls.home(blog.tenant_id)
             )
             for step in self.each:
-                await migrator.execute(sql(step))
+                await run(step)
             await self._load(migrator, blog)
         await run_formatted(migrator, "COMMENT ON SCHEMA %I IS %L", self.marked, self.mark)
 

@@ -245,6 +245,7 @@ def open_session(
     bound._isolation, bound._tenant_id = isolation, tenant_id  # pyright: ignore[reportPrivateUsage]
     bound._loop = asyncio.get_running_loop()  # pyright: ignore[reportPrivateUsage]
     bound._thread = get_ident()  # pyright: ignore[reportPrivateUsage]
+    isolation.prepare_session(bound, tenant_id)
     bound._lease = Lease(scope, turns, tenant_id)  # pyright: ignore[reportPrivateUsage]
     return session
 

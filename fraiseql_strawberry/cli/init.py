@@ -43,6 +43,9 @@ def init(
             help="Policies believe a tenant only under a seal: injected SQL cannot change it.",
         ),
     ] = False,
+    citus: Annotated[
+        bool, typer.Option("--citus", help="Distribute the tables of row isolation by tenant.")
+    ] = False,
     output_dir: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
     apply_it: Annotated[
@@ -72,7 +75,17 @@ def init(
         database=_identifier("--database", database or _database_of(project)),
         role=_identifier("--role", role),
     )
-    files = scaffold(strategy, names, sealed=sealed)
+    if citus and strategy != "row":
+        raise SetupError(
+            "--citus is about the tables of --strategy row. With a schema per tenant, "
+            "`tenants create` asks Citus itself to place each schema"
+        )
+    if citus and sealed:
+        raise SetupError(
+            "--citus with --sealed: a seal would stand in the text that Citus sends to its "
+            "workers, and its keys are not there. Take one of them out"
+        )
+    files = scaffold(strategy, names, sealed=sealed, citus=citus)
     there = [file for file in files if (folder / file).exists()]
     if there and not force:
         raise SetupError(

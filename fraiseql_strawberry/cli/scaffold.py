@@ -57,14 +57,40 @@ class Names:
         return f"{self.role}_migrator"
 
 
-def scaffold(strategy: Strategy, names: Names, *, sealed: bool = False) -> dict[str, str]:
+# Each of these is a whole piece of row_level_security.sql, or nothing.
+_PLAIN = {
+    "query": "SELECT id, title, created_at FROM app.tb_note",
+    "distribute_function": "",
+    "distribute_table": "",
+    "policy_form": "The sub-SELECT runs once per query, not per row.",
+    "view_form": "",
+}
+_CITUS = {
+    "query": "SELECT id, title, created_at, tenant_id FROM app.tb_note",
+    "distribute_function": f"""-- On the workers too, since policies call it there.
+{golden.distribute_function()};
+""",
+    "distribute_table": f"""
+--    Each tenant's rows on one server. Tables that foreign keys lead to are distributed first.
+{golden.distribute_table(_TABLE)};
+""",
+    "policy_form": "No sub-SELECT: Citus refuses it.",
+    "view_form": "\n--    With the tenant, or a read cannot say which server it asks.",
+}
+
+
+def scaffold(
+    strategy: Strategy, names: Names, *, sealed: bool = False, citus: bool = False
+) -> dict[str, str]:
     """The text of each file, by its name.
 
     Args:
         strategy: How tenants are kept apart. Policies are part of row isolation only.
         names: What things are called.
         sealed: Whether policies believe a tenant only under a seal.
+        citus: Whether tables of row isolation are distributed by tenant.
     """
+    parts = _CITUS if citus else _PLAIN
     values = {
         "project": names.project,
         "database": names.database,
@@ -77,10 +103,11 @@ def scaffold(strategy: Strategy, names: Names, *, sealed: bool = False) -> dict[
         "admin_url": "# admin_url",
         "row_security": ";\n".join(golden.enable_row_security(_TABLE)),
         "policies": ";\n".join(
-            golden.create_policy(_TABLE, name, permissive=permissive)
+            golden.create_policy(_TABLE, name, permissive=permissive, inlined=citus)
             for name, permissive in golden.POLICIES.items()
         ),
-        "view": golden.create_view("app.v_note", "SELECT id, title, created_at FROM app.tb_note"),
+        "view": golden.create_view("app.v_note", parts["query"]),
+        **parts,
         "id_type": "text" if strategy == "schema" else "uuid",  # as the fraiseql.toml says
         "announce_changes": ANNOUNCE_CHANGES,
     }

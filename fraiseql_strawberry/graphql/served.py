@@ -33,8 +33,12 @@ __all__ = ["ServedSchema", "served_schema"]
 
 _log = logging.getLogger("fraiseql_strawberry")
 
-_QUERIES = (CATALOG_SQL, WRITES_SQL)
 _PLACES = 20_000
+_SCATTERED = (
+    'the view "%s" reads tables that Citus distributes by "%s" and does not show that column: '
+    "each read of it asks every shard, and Citus may refuse a relation to it. Mend it with "
+    "CREATE OR REPLACE VIEW %s WITH (security_invoker = true) AS SELECT …, %s FROM …"
+)
 _DOUBT_SECONDS = 1.0
 _DOUBTS = 1_000
 
@@ -136,7 +140,7 @@ class ServedSchema:
         if session is not None and self._names:
             connection = await session.connection()
             found: list[list[dict[str, Any]]] = [[], []]
-            for sql, names, rows in zip(_QUERIES, self._asked, found, strict=True):
+            for sql, names, rows in zip(self._queries, self._asked, found, strict=True):
                 if names:
                     result = await connection.exec_driver_sql(sql, (names,))
                     rows += [dict(row) for row in result.mappings()]
@@ -178,11 +182,15 @@ class ServedSchema:
     def _asked(self) -> tuple[list[str], list[str]]:
         return self._names, self._written
 
+    @property
+    def _queries(self) -> tuple[str, str]:
+        return self.runtime.isolation.catalog_sql(CATALOG_SQL), WRITES_SQL
+
     async def _read(self, place: str) -> Catalog:
         isolation = self.runtime.isolation
         rows, writes = [
             await isolation.catalog(place, sql, names) if names else ()
-            for sql, names in zip(_QUERIES, self._asked, strict=True)
+            for sql, names in zip(self._queries, self._asked, strict=True)
         ]
         return Catalog.read(rows, writes)
 
@@ -196,6 +204,8 @@ class ServedSchema:
             except SchemaError as error:
                 # A migration behind, or ahead: what does not touch the difference is served.
                 _log.warning("the database of %s does not fit the schema: %s", place, error)
+            for source, column in catalog.scattered().items():
+                _log.warning(_SCATTERED, source, column, source, column)
         self._by_place[place] = revision
         if len(self._by_place) > _PLACES:
             del self._by_place[next(iter(self._by_place))]

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.orm import Session
 
 from ..config import Config
 from ..config.secret import Secret
@@ -165,6 +166,13 @@ class DatabaseIsolation:
     def bind(self, connection: Connection, tenant_id: str) -> None:
         """Name the tenant to the transaction that has just begun (see `Isolation.bind`)."""
         self._binding.apply(connection, (tenant_id, f"t:{tenant_id}"))
+
+    def prepare_session(self, session: Session, tenant_id: str) -> None:
+        """Sessions need nothing (see `Isolation.prepare_session`)."""
+
+    def catalog_sql(self, sql: str) -> str:
+        """The catalog is all there is to know (see `Isolation.catalog_sql`)."""
+        return sql
 
     async def read(self, tenant_id: str, query: CompiledQuery) -> str | None:
         """One round trip on one of the tenant's connections (see `Isolation.read`)."""

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.orm import Session
 
 from ..config import Pooler
 from ..errors import ServiceUnavailable
@@ -44,7 +45,8 @@ class OneEngine:
         self._engine = engine
         self._owned = owned
         self._pooler: Pooler = pooler
-        self._carried = set_calls(carried or {}, local=True)
+        self._carried_settings = dict(carried or {})
+        self._carried = set_calls(self._carried_settings, local=True)
         self._reads = reads
 
     async def _verify_at_start(self) -> None:
@@ -58,6 +60,17 @@ class OneEngine:
         """Look at the role once more (see `Isolation.verify`)."""
         async with self.connected() as connection:
             await verify_role(connection)
+            await self._look(connection)
+
+    async def _look(self, connection: AsyncConnection) -> None:
+        """What else a strategy has to know of the database; nothing by default."""
+
+    def prepare_session(self, session: Session, tenant_id: str) -> None:
+        """Sessions need nothing (see `Isolation.prepare_session`)."""
+
+    def catalog_sql(self, sql: str) -> str:
+        """The catalog is all there is to know (see `Isolation.catalog_sql`)."""
+        return sql
 
     async def stop(self) -> None:
         """Close every connection of an engine that is ours."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.orm import Session
 
 from .compiled_query import CompiledQuery
 from .transaction import Committing, Transaction, Work
@@ -48,6 +49,18 @@ class Isolation(Protocol):
 
         Runs inside SQLAlchemy's greenlet on `Session.after_begin`, so each new transaction of
         a session is bound again: after a commit, after a rollback (SECURITY.md, the seven, 2).
+        """
+        ...
+
+    def prepare_session(self, session: Session, tenant_id: str) -> None:
+        """Called once with each session of the tenant's, before its first statement."""
+        ...
+
+    def catalog_sql(self, sql: str) -> str:
+        """The query of the catalog as a connection of the service's is to send it.
+
+        Where tables are distributed over servers, its rows have one more column,
+        `distributed_by`, the column that says on which of them a row is.
         """
         ...
 

@@ -8,10 +8,13 @@ from typing import Any, TypeVar, cast
 from asyncpg import exceptions as postgres
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.orm import Session
 
 from ..config import Pooler
+from ..errors import SetupError
 from ..trouble import is_cut
 from .binding import Binding
+from .citus import CitusRows, has_citus
 from .one_engine import OneEngine
 from .planning import choose_plans
 from .protocol import CompiledQuery
@@ -69,10 +72,14 @@ class RowIsolation(OneEngine):
         self._value: Callable[[str], str] = seal or str
         self._statements: dict[str, str] = {}
         self._one_trip = True
+        self._setting = setting
+        self._citus: CitusRows | None = None
 
     async def start(self) -> None:
         """Refuse a role that row-level security does not hold (see `Isolation.start`)."""
         await self._verify_at_start()
+        if self._citus is not None:
+            return  # Citus plans for itself, and needs the values for it
         # What is set for a session behind a transaction pooler reaches whoever comes next.
         if self._owned and self._pooler != "transaction":
             async with self.connected() as connection:
@@ -85,12 +92,29 @@ class RowIsolation(OneEngine):
             async with self.connected() as connection:
                 await verify_seal(connection, self._seal)
 
+    async def _look(self, connection: AsyncConnection) -> None:
+        if not await has_citus(connection):
+            self._citus = None
+            return
+        if self._seal is not None:
+            raise SetupError(
+                '[multitenancy] setting = "sealed": on Citus the seal would stand in the text that '
+                "is sent to the workers, and its keys are not there. Name a setting of your own, "
+                'such as setting = "app.tenant_id"'
+            )
+        self._citus = await CitusRows.of(connection, self._setting, self._carried_settings)
+
     def bind(self, connection: Connection, tenant_id: str) -> None:
         """Set the tenant for the transaction that has just begun (see `Isolation.bind`)."""
+        if self._citus is not None:
+            self._citus.bind(connection, tenant_id)
+            return
         self._binding.apply(connection, (self._value(tenant_id), f"t:{tenant_id}"))
 
     async def read(self, tenant_id: str, query: CompiledQuery) -> str | None:
-        """One round trip on one pooled connection (see `Isolation.read`)."""
+        """One round trip on one pooled connection (see `Isolation.read`); four on Citus."""
+        if self._citus is not None:
+            return await self._read_on_citus(self._citus, tenant_id, query)
         statement = self._statement(query.sql(None))
         args = query.args
         parameters = [(self._value(tenant_id), *(None,) * len(args)), (None, *args)]
@@ -110,6 +134,16 @@ class RowIsolation(OneEngine):
             # A read is tried again, once; a write never (SECURITY.md, connections).
             rows = await self._reads.fetchmany(statement, parameters)
         return cast("str | None", rows[1][0])
+
+    async def _read_on_citus(
+        self, citus: CitusRows, tenant_id: str, query: CompiledQuery
+    ) -> str | None:
+        try:
+            return await citus.read(self._reads, tenant_id, query)
+        except Exception as error:
+            if not is_cut(error):
+                raise
+            return await citus.read(self._reads, tenant_id, query)
 
     async def _read_in_transaction(
         self, tenant_id: str, statement: str, args: tuple[Any, ...]
@@ -132,12 +166,16 @@ class RowIsolation(OneEngine):
         self, connection: AsyncConnection, tenant_id: str, query: CompiledQuery
     ) -> str | None:
         """The same statement, in a transaction that is bound already (see `Isolation.read_in`)."""
+        if self._citus is not None:
+            return await self._citus.read_in(connection, tenant_id, query)
         statement = self._statement(query.sql(None))
         result = await connection.exec_driver_sql(statement, (None, *query.args))
         return cast("str | None", result.scalar_one())
 
     async def write(self, tenant_id: str, work: Work[T], committing: Committing | None = None) -> T:
         """One transaction on one pooled connection (see `Isolation.write`)."""
+        if self._citus is not None:
+            return await self._citus.write(self._reads, tenant_id, work, committing)
         if self._seal is not None:
             return await self._write_sealed(tenant_id, work, committing)
         opening = self._binding.opening((tenant_id, f"t:{tenant_id}"))
@@ -170,7 +208,16 @@ class RowIsolation(OneEngine):
 
     def transaction_on(self, driver: Any, tenant_id: str) -> Transaction:
         """The search path finds the tables (see `Isolation.transaction_on`)."""
-        return Transaction(driver, None)
+        return Transaction(driver, None, None if self._citus is None else tenant_id)
+
+    def prepare_session(self, session: Session, tenant_id: str) -> None:
+        """On Citus its ORM statements name the tenant (see `Isolation.prepare_session`)."""
+        if self._citus is not None:
+            self._citus.prepare_session(session, tenant_id)
+
+    def catalog_sql(self, sql: str) -> str:
+        """On Citus it is told what is distributed (see `Isolation.catalog_sql`)."""
+        return sql if self._citus is None else self._citus.catalog_sql(sql)
 
     def place_of(self, tenant_id: str | None) -> str | None:
         """All tenants share their tables, so one place (see `Isolation.place_of`)."""

@@ -20,12 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from ..config import Config, Pooler
 from ..config.secret import SecretUrl
 from ..engine import create_engine
-from ..errors import TenantUnavailable
+from ..errors import SetupError, TenantUnavailable
 from ..sql.catalog import quoted
 from ..sql.scalars import literal
 from ..trouble import driver_error, is_cut
 from .affinity import AffinityPool, note, slots_of, wanted
 from .binding import Binding
+from .citus import has_citus
 from .one_engine import OneEngine
 from .protocol import CompiledQuery
 from .reading import ReadConnections
@@ -143,6 +144,14 @@ class SchemaIsolation(OneEngine):
     async def start(self) -> None:
         """Refuse a role that could read every schema (see `Isolation.start`)."""
         await self._verify_at_start()
+
+    async def _look(self, connection: AsyncConnection) -> None:
+        if self._roles is not None and await has_citus(connection):
+            raise SetupError(
+                "[multitenancy] role_template: Citus connects to its workers as the role that "
+                "asks, and a tenant's role cannot log in there. Take role_template out: the "
+                "tenants' schemas are then the service role's own"
+            )
 
     def bind(self, connection: Connection, tenant_id: str) -> None:
         """Set the path for the transaction that has just begun (see `Isolation.bind`).

@@ -16,8 +16,10 @@ __all__ = ["Committing", "Transaction", "Work", "in_transaction"]
 
 T = TypeVar("T")
 
-# $1 is the tenant's place in the statements of every strategy; the transaction is bound already.
+# $1 is the tenant's place in the statements of every strategy; the transaction is bound already,
+# and only statements over distributed tables name it.
 _READ = "SELECT ({query})::text WHERE $1::text IS NULL"
+_READ_AS = "SELECT ({query})::text WHERE $1::text IS NOT NULL"
 
 # The texts that `leftovers.ClearedConnection` knows: functions and triggers are code of the
 # application's.
@@ -36,11 +38,13 @@ class Transaction:
     Args:
         driver: asyncpg's connection, in a transaction that is bound to the tenant.
         schema: The schema that unqualified sources are in; None leaves it to the search path.
+        named: The tenant that reads name, where tables are distributed over servers.
     """
 
-    def __init__(self, driver: Any, schema: str | None) -> None:
+    def __init__(self, driver: Any, schema: str | None, named: str | None = None) -> None:
         self._driver = driver
         self._schema = schema
+        self._named = named
         self.observe: Callable[[str, float], None] | None = None
 
     async def write(
@@ -65,8 +69,9 @@ class Transaction:
 
     async def read(self, query: CompiledQuery) -> str | None:
         """Run a compiled read: it sees what the transaction wrote."""
-        statement, started = _READ.format(query=query.sql(self._schema)), time.perf_counter()
-        text: str | None = await self._driver.fetchval(statement, None, *query.args)
+        form, started = _READ if self._named is None else _READ_AS, time.perf_counter()
+        statement = form.format(query=query.sql(self._schema))
+        text: str | None = await self._driver.fetchval(statement, self._named, *query.args)
         self._seen(statement, started)
         return text
 
@@ -82,6 +87,7 @@ async def in_transaction(
     work: Work[T],
     committing: Committing | None,
     *,
+    then: str | None = None,
     refused: Callable[[Exception], Exception] | None = None,
 ) -> T:
     """Do some work between BEGIN and COMMIT. Whatever happens, it is never done twice.
@@ -95,10 +101,13 @@ async def in_transaction(
         transaction: The transaction that the work is given.
         work: The work.
         committing: See `Committing`.
+        then: What binds it further, and has to be sent alone.
         refused: What an error of the opening is to those who asked.
     """
     try:
         await _open(driver, opening, refused)
+        if then is not None:
+            await driver.execute(then)
         result = await work(transaction)
         if committing is not None:
             await committing(driver)

@@ -76,18 +76,28 @@ class SourceColumns:
         columns: As the catalog has them.
         schema: Where the source was found; None when it is the current schema.
         document: The `data jsonb` of `id + data` sources, whose keys stand for missing columns.
+        distributed_by: The column by which Citus distributes the tables that the source reads;
+            the source itself may not have it. None where nothing is distributed.
     """
 
     columns: Mapping[str, Column]
     schema: str | None = None
     document: str | None = None
+    distributed_by: str | None = None
 
     @classmethod
-    def of(cls, columns: Mapping[str, Column], schema: str | None) -> SourceColumns:
+    def of(
+        cls, columns: Mapping[str, Column], schema: str | None, distributed_by: str | None = None
+    ) -> SourceColumns:
         """Find out whether there is a `data jsonb` among the columns."""
         data = columns.get("data")
         jsonb = data is not None and data.type == _JSONB
-        return cls(columns, schema, "data" if jsonb else None)
+        return cls(columns, schema, "data" if jsonb else None, distributed_by)
+
+    @property
+    def tenant(self) -> Column | None:
+        """The column that says on which shard a row is, where the source shows it."""
+        return None if self.distributed_by is None else self.columns.get(self.distributed_by)
 
     def holds(self, name: str) -> bool:
         """Whether something of that name can be read."""
@@ -119,26 +129,38 @@ class Catalog:
         """Make a catalog of what the database returned (asyncpg's records will do).
 
         Args:
-            rows: Of `CATALOG_SQL`.
+            rows: Of `CATALOG_SQL`; they may have a further column, `distributed_by` (see
+                `Isolation.catalog_sql`).
             writes: Of `write_catalog.WRITES_SQL`.
         """
         found: dict[str, dict[str, Column]] = {}
-        schemas: dict[str, str | None] = {}
+        schemas: dict[str, tuple[str | None, str | None]] = {}
         for row in rows:
             type_ = ColumnType(
                 row["type"], row["is_array"], row["type_schema"], tuple(row["labels"] or ())
             )
             column = Column(row["column"], type_, row["not_null"], row["readable"])
             found.setdefault(row["source"], {})[column.name] = column
-            schemas[row["source"]] = row["source_schema"]
+            schemas[row["source"]] = row["source_schema"], row.get("distributed_by")
         facts = sorted((row["kind"], row["name"], row["fact"]) for row in writes)
         digest = hashlib.sha256(repr((found, schemas, facts)).encode()).hexdigest()
         sources = {
-            _source(name): SourceColumns.of(columns, schemas[name])
+            _source(name): SourceColumns.of(columns, *schemas[name])
             for name, columns in found.items()
         }
         named = ({"kind": kind, "name": name, "fact": fact} for kind, name, fact in facts)
         return cls(sources, digest, WriteFacts.read(named))
+
+    def scattered(self) -> dict[Source, str]:
+        """Sources over distributed tables that do not show by which column, and that column.
+
+        A read of one asks every shard, since its statement cannot say which.
+        """
+        return {
+            source: found.distributed_by
+            for source, found in self.sources.items()
+            if found.distributed_by is not None and found.tenant is None
+        }
 
     def located(self, source: Source) -> Source:
         """A source with its schema, where that is not the current one.

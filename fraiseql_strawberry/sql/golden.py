@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 __all__ = [
     "COMMANDS",
     "CONTROL_SCHEMA",
+    "HAS_CITUS",
     "HELPER",
     "POLICIES",
     "Command",
@@ -22,6 +23,8 @@ __all__ = [
     "create_policy",
     "create_view",
     "disable_row_security",
+    "distribute_function",
+    "distribute_table",
     "drop_policy",
     "enable_row_security",
     "grant_access",
@@ -30,10 +33,12 @@ __all__ = [
     "literal",
     "qualified",
     "revoke_access",
+    "undistribute_table",
 ]
 
 CONTROL_SCHEMA = "fraiseql"
 HELPER = f"{CONTROL_SCHEMA}.current_tenant_id()"
+HAS_CITUS = "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')"
 
 Command = Literal["ALL", "SELECT", "INSERT", "UPDATE", "DELETE"]
 COMMANDS: tuple[Command, ...] = ("ALL", "SELECT", "INSERT", "UPDATE", "DELETE")
@@ -139,6 +144,30 @@ def create_policy(
     return (
         f"CREATE POLICY {identifier(name)} ON {table} AS {kind} FOR {command} TO PUBLIC{conditions}"
     )
+
+
+def distribute_table(table: str, column: str = "tenant_id") -> str:
+    """Let Citus put each tenant's rows on one shard.
+
+    Tables that are distributed by a column of one type are co-located: a tenant's rows of all of
+    them are on one server, so that they can be joined and can refer to each other by foreign keys
+    that begin with the tenant (https://docs.citusdata.com, "Distributing Data").
+
+    Args:
+        table: The table, as SQL reads it.
+        column: The column that holds the tenant.
+    """
+    return f"SELECT create_distributed_table({literal(table)}, {literal(column)})"
+
+
+def undistribute_table(table: str) -> str:
+    """The way back: all rows on the coordinator."""
+    return f"SELECT undistribute_table({literal(table)})"
+
+
+def distribute_function(function: str = HELPER) -> str:
+    """Let Citus make a function on the workers, where policies call it."""
+    return f"SELECT create_distributed_function({literal(function)})"
 
 
 def drop_policy(table: str, name: str) -> str:

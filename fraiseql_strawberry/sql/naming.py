@@ -6,7 +6,7 @@ from .catalog import ColumnType, quoted
 from .parameters import AS_TEXT
 from .source import Source
 
-__all__ = ["SCHEMA_GAP", "parameter_text", "source_text"]
+__all__ = ["SCHEMA_GAP", "parameter_text", "source_text", "type_text"]
 
 SCHEMA_GAP = "\x00"
 """Where the schema of an unqualified name goes; no SQL of ours holds this character otherwise."""
@@ -31,10 +31,11 @@ def parameter_text(number: int, type_: ColumnType, *, array: bool = False) -> st
         return f"${number}::{type_.name}{brackets}"
     # For an enum or an extension's type the driver would ask the catalog, per connection,
     # and others it would change on the way: these go as text.
-    return f"${number}::text{brackets}::{_type_text(type_)}{brackets}"
+    return f"${number}::text{brackets}::{type_text(type_)}{brackets}"
 
 
-def _type_text(type_: ColumnType) -> str:
+def type_text(type_: ColumnType) -> str:
+    """A type."""
     if type_.schema == "pg_catalog":
         return type_.name
     schema = SCHEMA_GAP if type_.schema is None else f"{quoted(type_.schema)}."

@@ -110,11 +110,19 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The link table of a many-to-many join: its columns towards each side, as pairs."""
+    """The link table of a many-to-many join: its columns towards each side, as pairs.
+
+    Args:
+        source: The table.
+        local: Its columns towards the row above.
+        remote: Its columns towards the row below.
+        tenant: As in `Select`.
+    """
 
     source: Source
     local: tuple[ColumnRef, ...]
     remote: tuple[ColumnRef, ...]
+    tenant: ColumnRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +142,13 @@ class Hop:
         source: The other source.
         join: The columns in which they meet.
         order: Which of several rows is meant: the first in this order.
+        tenant: As in `Select`.
     """
 
     source: Source
     join: Join
     order: tuple[Order, ...] = ()
+    tenant: ColumnRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +229,8 @@ class Select:
         order: The order, outermost key first.
         limit: How many at the most: a number of ours, or the client's; None for one row by key.
         offset: How many are skipped.
+        tenant: The column by which the rows are distributed over servers, which the statement
+            compares with `$1`; None where they are not.
     """
 
     source: Source
@@ -227,6 +239,7 @@ class Select:
     order: tuple[Order, ...] = ()
     limit: Parameter | int | None = None
     offset: Parameter | None = None
+    tenant: ColumnRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .catalog import OBJECT_COLUMN, ColumnType, quoted
-from .naming import SCHEMA_GAP, parameter_text, source_text
+from .naming import SCHEMA_GAP, parameter_text, source_text, type_text
 from .operators import comparison
 from .plan import (
     And,
@@ -36,12 +36,15 @@ from .plan import (
 )
 from .scalars import literal, output
 
-__all__ = ["MAX_KEY", "Rendered", "render"]
+__all__ = ["MAX_KEY", "TENANT", "Rendered", "render"]
 
 MAX_KEY = 63
 """Bytes of a column alias, and so of a response key (NAMEDATALEN - 1)."""
 
 _JSONB = ColumnType("jsonb")
+
+TENANT = "$1::text"
+"""The tenant in a statement over distributed tables; elsewhere `$1` may be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +63,26 @@ class Rendered:
         return ("" if schema is None else f"{quoted(schema)}.").join(self.parts)
 
 
-def render(plan: Plan, *, first_parameter: int = 1) -> Rendered:
+def render(plan: Plan, *, first_parameter: int = 1, tenant: str = TENANT) -> Rendered:
     """Write the statement of a plan.
 
     Args:
         plan: The plan.
         first_parameter: The number of its first parameter; those before it are the caller's.
+        tenant: What gives the tenant as text, where a plan names it.
 
     Returns:
         `SELECT …` with one row and one column of type json.
     """
-    writer = _Writer(first_parameter)
+    writer = _Writer(first_parameter, tenant)
     sql = writer.keyed(plan.keys, plan.roots) if plan.keys else writer.operation(plan.roots)
     return Rendered(tuple(sql.split(SCHEMA_GAP)))
 
 
 class _Writer:
-    def __init__(self, first_parameter: int) -> None:
+    def __init__(self, first_parameter: int, tenant: str) -> None:
         self._first = first_parameter
+        self._tenant_text = tenant
         self._aliases = 0
 
     def operation(self, roots: tuple[Constant | Nested, ...]) -> str:
@@ -153,7 +158,7 @@ class _Writer:
         if join is not None:
             joined, conditions = self._join(join, alias, parent)
             origin += joined
-        # Tenant predicates of distributed tables (Citus) would join the conditions here.
+        conditions += self._tenant(select.tenant, alias)
         conditions += [self._condition(condition, alias) for condition in select.filters]
         sql = f"SELECT {columns} FROM {origin}"
         if conditions:
@@ -174,7 +179,8 @@ class _Writer:
             return "", [f"{b} = {a}" for a, b in zip(locals_, remotes, strict=True)]
         link = self._alias()
         pairs = zip(join.link.remote, remotes, strict=True)
-        on = " AND ".join(f"{_column(ref, link)} = {remote}" for ref, remote in pairs)
+        matches = [f"{_column(ref, link)} = {remote}" for ref, remote in pairs]
+        on = " AND ".join([*matches, *self._tenant(join.link.tenant, link)])
         pairs = zip(join.link.local, locals_, strict=True)
         return (
             f" JOIN {source_text(join.link.source)} AS {link} ON {on}",
@@ -216,6 +222,7 @@ class _Writer:
         """The rows of one step: nothing of them, or what an order wants of them."""
         alias = self._alias()
         joined, where = self._join(hop.join, alias, parent)
+        where += self._tenant(hop.tenant, alias)
         origin = f"{source_text(hop.source)} AS {alias}{joined}"
         value = "" if below is None else f" {self._ordered(below, alias)}"
         if not hop.order:
@@ -245,6 +252,12 @@ class _Writer:
         column, parameter = _column(filter_.column, alias), self._parameter(filter_.parameter)
         one_of_many = filter_.parameter.array and not filter_.column.type.array
         return f"{column} = ANY({parameter})" if one_of_many else f"{column} = {parameter}"
+
+    def _tenant(self, ref: ColumnRef | None, alias: str) -> list[str]:
+        """What tells Citus the one shard that the rows are on, before any policy is asked."""
+        if ref is None:
+            return []
+        return [f"{_column(ref, alias)} = {self._tenant_text}::{type_text(ref.type)}"]
 
     def _parameter(self, parameter: Parameter) -> str:
         return parameter_text(self._first + parameter.slot, parameter.type, array=parameter.array)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .scalars import literal
 
-__all__ = ["set_calls"]
+__all__ = ["set_calls", "set_local"]
 
 
 def set_calls(settings: Mapping[str, str], *, local: bool) -> list[str]:
@@ -20,3 +20,13 @@ def set_calls(settings: Mapping[str, str], *, local: bool) -> list[str]:
         f"set_config({literal(name)}, {literal(value)}, {'true' if local else 'false'})"
         for name, value in settings.items()
     ]
+
+
+def set_local(name: str, value: str) -> str:
+    """A SET LOCAL, which takes no parameters.
+
+    Args:
+        name: The setting, a name of our configuration's.
+        value: Any text; it is quoted.
+    """
+    return f"SET LOCAL {name} = {literal(value).lstrip()}"

@@ -28,7 +28,10 @@ class CreateTenantHelper(TenantOperation):
         operations.invoke(cls())
 
     def statements(self, roles: Roles) -> Iterable[str]:
-        """CREATE FUNCTION, GRANT and ALTER … OWNER; where tenants are sealed, for its keys too."""
+        """CREATE FUNCTION, GRANT and ALTER … OWNER; where tenants are sealed, for its keys too.
+
+        On Citus the function is made on the workers too.
+        """
         if roles.setting == SEALED:
             yield from sealed.create_seal_keys()
             if roles.owner is not None:
@@ -36,6 +39,8 @@ class CreateTenantHelper(TenantOperation):
             yield sealed.create_sealed_helper(roles.id_type)
         else:
             yield golden.create_helper(roles.setting, roles.id_type)
+            if roles.citus:
+                yield golden.distribute_function()
         yield f"REVOKE EXECUTE ON FUNCTION {golden.HELPER} FROM PUBLIC"
         if roles.application is not None:
             yield golden.grant_access("FUNCTION", golden.HELPER, roles.application)

@@ -21,7 +21,7 @@ class _RowSecurity(TenantOperation):
     table: str
     schema: str | None = None
     column: str = TENANT_COLUMN
-    inlined: bool = False
+    inlined: bool | None = None
     policies: bool = True
 
 
@@ -40,7 +40,7 @@ class EnableTenantRls(_RowSecurity):
         *,
         schema: str | None = None,
         column: str = TENANT_COLUMN,
-        inlined: bool = False,
+        inlined: bool | None = None,
         policies: bool = True,
     ) -> None:
         """Show and take only the rows of the transaction's tenant.
@@ -50,7 +50,8 @@ class EnableTenantRls(_RowSecurity):
             table: The table.
             schema: Its schema, if it is not the one that migrations work in.
             column: The column that says whose a row is.
-            inlined: Call the helper for each row, for distributed tables of Citus.
+            inlined: Call the helper for each row, as distributed tables of Citus need it; by
+                default where the database has Citus.
             policies: Make the two policies too; without any, nobody sees a row.
         """
         operations.invoke(cls(table, schema, column, inlined, policies))
@@ -61,7 +62,11 @@ class EnableTenantRls(_RowSecurity):
         yield from golden.enable_row_security(table)
         for name, permissive in golden.POLICIES.items() if self.policies else ():
             yield golden.create_policy(
-                table, name, permissive=permissive, column=self.column, inlined=self.inlined
+                table,
+                name,
+                permissive=permissive,
+                column=self.column,
+                inlined=roles.citus if self.inlined is None else self.inlined,
             )
 
 
@@ -80,7 +85,7 @@ class DisableTenantRls(_RowSecurity):
         *,
         schema: str | None = None,
         column: str = TENANT_COLUMN,
-        inlined: bool = False,
+        inlined: bool | None = None,
         policies: bool = True,
     ) -> None:
         """Take away what `enable_tenant_rls` made.
@@ -114,7 +119,7 @@ class _Policy(TenantOperation):
     permissive: bool = True
     command: Command = "ALL"
     column: str = TENANT_COLUMN
-    inlined: bool = False
+    inlined: bool | None = None
 
 
 @Operations.register_operation("create_tenant_policy")
@@ -135,7 +140,7 @@ class CreateTenantPolicy(_Policy):
         permissive: bool = True,
         command: Command = "ALL",
         column: str = TENANT_COLUMN,
-        inlined: bool = False,
+        inlined: bool | None = None,
     ) -> None:
         """Make one policy.
 
@@ -147,7 +152,8 @@ class CreateTenantPolicy(_Policy):
             permissive: Whether it admits rows; else it takes away from what others admit.
             command: "ALL", "SELECT", "INSERT", "UPDATE" or "DELETE".
             column: The column that says whose a row is.
-            inlined: Call the helper for each row, for distributed tables of Citus.
+            inlined: Call the helper for each row, as distributed tables of Citus need it; by
+                default where the database has Citus.
         """
         if command not in golden.COMMANDS:
             raise ValueError(f"command must be one of {', '.join(golden.COMMANDS)}")
@@ -161,7 +167,7 @@ class CreateTenantPolicy(_Policy):
             permissive=self.permissive,
             command=self.command,
             column=self.column,
-            inlined=self.inlined,
+            inlined=roles.citus if self.inlined is None else self.inlined,
         )
 
 
@@ -183,7 +189,7 @@ class DropTenantPolicy(_Policy):
         permissive: bool = True,
         command: Command = "ALL",
         column: str = TENANT_COLUMN,
-        inlined: bool = False,
+        inlined: bool | None = None,
     ) -> None:
         """Drop one policy; the other arguments say what it was, so that the way back is known.
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import asyncpg
 
+from ...sql.setting import set_local
+
 __all__ = ["Ground", "Refused"]
 
 
@@ -32,6 +34,7 @@ class Ground:
         connection: The connection.
         setting: The setting that policies read.
         value: What it holds of a tenant, where that is not the tenant itself.
+        citus: Whether the policies are asked on other servers, which hear of no `set_config`.
     """
 
     def __init__(
@@ -39,10 +42,13 @@ class Ground:
         connection: asyncpg.Connection[Any],
         setting: str,
         value: Callable[[str], str] | None = None,
+        *,
+        citus: bool = False,
     ) -> None:
         self._connection = connection
         self._setting = setting
         self._value: Callable[[str], str] = value or str
+        self._citus = citus
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
@@ -56,6 +62,10 @@ class Ground:
 
     async def become(self, tenant: str | None) -> None:
         """Be a tenant for the rest of the transaction; None is nobody."""
+        if self._citus:
+            await self._connection.execute("SET LOCAL citus.propagate_set_commands = 'local'")
+            await self._connection.execute(set_local(self._setting, tenant or ""))
+            return
         await self._connection.execute(
             "SELECT set_config($1, $2, true)",
             self._setting,

@@ -53,7 +53,12 @@ async def prove_database(
     shared: tuple[str, ...] = ()
     if multitenancy.strategy == "row":
         pair = tenants or (str(uuid4()), str(uuid4()))
-        ground = Ground(connection, multitenancy.bound_setting, tenant_values(config))
+        ground = Ground(
+            connection,
+            multitenancy.bound_setting,
+            tenant_values(config),
+            citus=facts.server.citus,
+        )
         targets = [one for one in facts.relations.values() if one.used]
         of_tenants = [one for one in targets if _holds_tenants(facts, one)]
         shared = tuple(one.label for one in targets if one not in of_tenants)

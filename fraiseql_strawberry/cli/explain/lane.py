@@ -26,6 +26,7 @@ from ...graphql.fast_lane import closed_by, lane_of
 from ...graphql.served import ServedSchema
 from ...sql.plan import Plan
 from ...sql.render import render
+from ...sql.scalars import literal
 
 __all__ = ["Choice", "Operation", "Planned", "choose"]
 
@@ -108,12 +109,15 @@ async def choose(served: ServedSchema, operation: Operation, tenant_id: str) -> 
     elif entry.compiled is not None:
         bound = entry.compiled.bind(operation.variables, literals)
         if isinstance(bound, Bound):
-            return Choice(facts, "fast", "one statement answers all of it", (_whole(bound),))
+            planned = _whole(bound, tenant_id)
+            return Choice(facts, "fast", "one statement answers all of it", (planned,))
         if isinstance(bound, BoundMutation):
             # What writes is not run to be explained.
             return Choice(facts, "fast", "a transaction for each field that writes", ())
         reason = bound.reason
-    statements = tuple(_root_fields(served, revision.fields, document, facts, operation.variables))
+    statements = tuple(
+        _root_fields(served, revision.fields, document, facts, operation.variables, tenant_id)
+    )
     return Choice(facts, "standard", reason, statements)
 
 
@@ -140,9 +144,13 @@ def _place(error: GraphQLError) -> str:
     return f" (line {at.line}, column {at.column} of the query)" if at else ""
 
 
-def _whole(bound: Bound) -> Planned:
+def _whole(bound: Bound, tenant_id: str) -> Planned:
     plan = bound.statement.plan
-    return Planned(None, plan, render(plan).text(), tuple(bound.args))
+    return Planned(None, plan, _sql(plan, tenant_id), tuple(bound.args))
+
+
+def _sql(plan: Plan, tenant_id: str) -> str:
+    return render(plan, tenant=literal(tenant_id)).text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +171,7 @@ def _root_fields(
     document: Document,
     facts: OperationFacts,
     variables: Mapping[str, Any],
+    tenant_id: str,
 ) -> Iterator[Planned]:
     """The statements of the root fields that read a source, as Strawberry's resolvers send them."""
     schema, node = served.index.schema, facts.node
@@ -184,4 +193,4 @@ def _root_fields(
         if isinstance(without_obstacle(known.get(nodes[0].name.value)), Root):
             info = _Field(nodes[0].name.value, nodes, parent, fragments, node, values)
             load = fields.root(cast(Any, info), finishing=takes_finished(served.schema))
-            yield Planned(key, load.plan, render(load.plan).text(), tuple(load.args))
+            yield Planned(key, load.plan, _sql(load.plan, tenant_id), tuple(load.args))

@@ -18,7 +18,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE :"migrator" REVOKE EXECUTE ON FUNCTIONS FROM P
 -- true, for "missing is fine") and an empty string on a reused one (hence NULLIF).
 :helper:;
 GRANT EXECUTE ON FUNCTION fraiseql.current_tenant_id() TO :"role";
-ALTER FUNCTION fraiseql.current_tenant_id() OWNER TO :"owner";
+:distribute_function:ALTER FUNCTION fraiseql.current_tenant_id() OWNER TO :"owner";
 
 -- 1. Keys begin with the tenant, and so do foreign keys: PostgreSQL checks them past all policies.
 CREATE TABLE app.tb_note (
@@ -29,16 +29,16 @@ CREATE TABLE app.tb_note (
   PRIMARY KEY (tenant_id, id)
 );
 CREATE INDEX tb_note_recent ON app.tb_note (tenant_id, created_at DESC, id);
-
+:distribute_table:
 -- 2. ENABLE, or the policies are only text; FORCE, or the owner is exempt.
 :row_security:;
 
 -- 3. One policy admits. The other is RESTRICTIVE, so it is AND-ed to whatever admits: a policy
---    that is added later cannot open the table. The sub-SELECT runs once per query, not per row.
+--    that is added later cannot open the table. :policy_form:
 :policies:;
 
 -- 4. What sql_source names. security_invoker, or the view reads as its owner; CREATE OR REPLACE
---    VIEW drops the option without a word, so say it each time.
+--    VIEW drops the option without a word, so say it each time.:view_form:
 :view:;
 
 -- 5. Never TRUNCATE (it ignores policies), REFERENCES or TRIGGER.

@@ -19,7 +19,7 @@ from ...sql.plan import Condition, Document, Field, Filter, Nested, Order, Param
 from ...sql.scalars import Scalar
 from ...sql.source import Origin, Source, SourceQuery, parse_order_by
 from .arguments import ArgumentValue, Computed, Given, Known, Values, read_arguments
-from .columns import column_ref, document_ref
+from .columns import column_ref, document_ref, tenant_ref
 from .comparing import comparable_values
 from .conditions import Conditions
 from .core import argument_type, named_type, nullable_type
@@ -107,6 +107,7 @@ class Builder(ABC):
             refs,
             limit,
             offset,
+            tenant_ref(self.catalog, query.source),
         )
         cost = Cost(cost.limit, cost.slot, (*below.costs, *costs))
         return Nested(key, select, root.many, root.nullable), cost, below.hydrate
@@ -130,7 +131,15 @@ class Builder(ABC):
         if not field.many and order:
             limit = 1
         below = self.expand(object_, remote, nodes)
-        select = Select(self.catalog.located(remote), below.fields, (), order, limit, offset)
+        select = Select(
+            self.catalog.located(remote),
+            below.fields,
+            (),
+            order,
+            limit,
+            offset,
+            tenant_ref(self.catalog, remote),
+        )
         cost = Cost(cost.limit, cost.slot, below.costs)
         return Nested(key, select, field.many, field.nullable, join), cost, below.hydrate
 

@@ -8,9 +8,9 @@ from ...errors import SchemaError
 from ...sql.catalog import Catalog, Column, ColumnType, SourceColumns
 from ...sql.plan import ColumnRef
 from ...sql.scalars import Scalar, document_type, fits
-from ...sql.source import Origin
+from ...sql.source import Origin, Source
 
-__all__ = ["column_ref", "document_ref", "leaf_ref", "natural_scalar"]
+__all__ = ["column_ref", "document_ref", "leaf_ref", "natural_scalar", "tenant_ref"]
 
 _NATURAL = {
     "uuid": "uuid",
@@ -36,6 +36,20 @@ _NATURAL = {
 def natural_scalar(type_: ColumnType) -> Scalar:
     """What a column holds when the Python annotation does not say."""
     return Scalar(_NATURAL.get(type_.name, "string"), 1 if type_.array else 0, item_nullable=True)
+
+
+def tenant_ref(catalog: Catalog, source: Source) -> ColumnRef | None:
+    """The column by which a source's rows are distributed, where it shows that.
+
+    Args:
+        catalog: The catalog.
+        source: The source.
+
+    Raises:
+        SchemaError: When the database has no such source.
+    """
+    column = catalog.columns_of(source).tenant
+    return None if column is None else ColumnRef(column.name, column.type)
 
 
 def column_ref(

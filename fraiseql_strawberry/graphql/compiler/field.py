@@ -19,7 +19,7 @@ from ..relation import RelationField
 from .arguments import Known, Values
 from .attributes import AttributeBuilder
 from .builder import Builder
-from .columns import column_ref
+from .columns import column_ref, tenant_ref
 from .comparing import comparable_values
 from .fields import FieldIndex, Opaque, Related, Root, Written, without_obstacle
 from .finished import Finished, FinishedRows
@@ -259,7 +259,8 @@ class FieldCompiler:
         if found is None:
             below = builder.all(object_, object_.source)
             source = self._catalog.located(object_.source)
-            select = Select(source, below.fields, tuple(filters))
+            tenant = tenant_ref(self._catalog, object_.source)
+            select = Select(source, below.fields, tuple(filters), tenant=tenant)
             plan = Plan((Nested(_VALUE, select, many=False, nullable=True),))
             found = self._objects[key] = FieldRead(_statement(plan, builder, ()), below.hydrate)
         return Load(found, builder.slots.constants, many=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...sql.catalog import Catalog
 from ...sql.plan import Hop, Order
 from ...sql.source import OrderKey, Origin, Source
-from .columns import column_ref
+from .columns import column_ref, tenant_ref
 from .index import ObjectIndex, SchemaIndex
 from .joins import join_of
 from .reason import SteppedAside
@@ -39,7 +39,8 @@ def hop_of(
     order: tuple[Order, ...] = ()
     if not field.many:
         order = fixed_order(catalog, target, target.source, field.relation.order_by)
-    return target, Hop(catalog.located(target.source), join, order), field.many
+    tenant = tenant_ref(catalog, target.source)
+    return target, Hop(catalog.located(target.source), join, order, tenant), field.many
 
 
 def fixed_order(

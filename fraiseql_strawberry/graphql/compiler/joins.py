@@ -7,7 +7,7 @@ from dataclasses import replace
 from ...sql.catalog import Catalog
 from ...sql.plan import ColumnRef, Join, Link
 from ...sql.source import Origin, Relation, Source
-from .columns import column_ref
+from .columns import column_ref, tenant_ref
 from .index import ObjectIndex
 
 __all__ = ["join_of"]
@@ -51,7 +51,10 @@ def join_of(
         through = relation.through
         near = refs(through.source, through.local, None)
         link = Link(
-            catalog.located(through.source), near, refs(through.source, through.remote, None)
+            catalog.located(through.source),
+            near,
+            refs(through.source, through.remote, None),
+            tenant_ref(catalog, through.source),
         )
     if source is None:
         pairs = zip(relation.local, near, strict=True)

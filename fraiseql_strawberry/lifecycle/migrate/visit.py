@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from ...config import Strategy
 from ...errors import SetupError
-from ...sql.golden import identifier
+from ...sql.golden import HAS_CITUS, identifier
 from .places import Place, Revisions
 from .recording import Recording
 from .rules import Rules
@@ -45,6 +45,7 @@ class Roles:
         id_type: The type of tenant columns, in SQL.
         setting: The setting that policies read.
         strategy: How tenants are kept apart.
+        citus: Whether tables are distributed over servers.
     """
 
     owner: str | None
@@ -52,11 +53,14 @@ class Roles:
     id_type: str
     setting: str
     strategy: Strategy = "row"
+    citus: bool = False
 
     @classmethod
-    def of(cls, rules: Rules) -> Roles:
-        """The part of the rules that operations see."""
-        return cls(rules.owner, rules.application, rules.id_type, rules.setting, rules.strategy)
+    def of(cls, rules: Rules, *, citus: bool = False) -> Roles:
+        """The part of the rules that operations see, and what the database has."""
+        return cls(
+            rules.owner, rules.application, rules.id_type, rules.setting, rules.strategy, citus
+        )
 
 
 class Visit:
@@ -194,11 +198,13 @@ def migrate_in_place(
         # schemas, since they are not in the metadata.
         settings["search_path"] = f"{identifier(place.schema)}, pg_temp"
     connection.exec_driver_sql(_SET, ([*settings], [*settings.values()]))
-    connection.commit()
     # What reflection takes for "no schema".
     connection.dialect.default_schema_name = place.schema
-    known = _options(rules, options)
+    # Schemas and databases are distributed as a whole, and tables in them need nothing.
+    citus = rules.strategy == "row" and bool(connection.exec_driver_sql(HAS_CITUS).scalar())
+    known = _options(rules, options, citus=citus)
     known["on_version_apply"] = (*to_tuple(known.get("on_version_apply"), default=()), applied)
+    connection.commit()
     environment.configure(connection=connection, target_metadata=metadata, **known)
     context = environment.get_context()
     reads_only = context.opts.get("dont_mutate", False)
@@ -256,7 +262,7 @@ def configure_offline(
     )
 
 
-def _options(rules: Rules, options: dict[str, Any]) -> dict[str, Any]:
+def _options(rules: Rules, options: dict[str, Any], *, citus: bool = False) -> dict[str, Any]:
     """The options of `context.configure`: the user's and ours.
 
     Raises:
@@ -270,6 +276,6 @@ def _options(rules: Rules, options: dict[str, Any]) -> dict[str, Any]:
     return {
         "version_table": rules.version_table,
         "version_table_schema": rules.version_schema,
-        ROLES: Roles.of(rules),
+        ROLES: Roles.of(rules, citus=citus),
         **options,
     }

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from graphql import GraphQLError
+from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types import ExecutionResult
 
 from ..errors import BadUserInput, Forbidden, TenancyError, TenantUnavailable
@@ -67,6 +68,8 @@ def _public(error: GraphQLError) -> GraphQLError:
     if original is None:
         # GraphQL's own words: a syntax or validation error, or a null where none may be.
         return coded(error, "INTERNAL_SERVER_ERROR" if error.path else BadUserInput.code)
+    if isinstance(original, StrawberryInputCoercionError):
+        return coded(error, BadUserInput.code)  # Strawberry finds it in a literal, at its field
     if isinstance(original, GraphQLError):
         # Raised by the application, for its client to read; or a variable that does not fit.
         return coded(error, TenancyError.code if error.path else BadUserInput.code)

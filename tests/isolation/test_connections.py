@@ -71,6 +71,36 @@ class Busy:
         self.now -= 1
 
 
+# --- Cancelled reads ----------------------------------------------------------------------------------
+
+
+class Nap(NamedTuple):
+    """A read that takes a second."""
+
+    args: Sequence[Any] = ()
+
+    def sql(self, schema: str | None = None) -> str:
+        return "SELECT to_json(pg_backend_pid()) FROM pg_sleep(1)"
+
+
+@ONE_POOL
+async def test_a_connection_whose_read_was_cancelled_is_not_used_again(
+    blog: Urls, make_tenancy: MakeTenancy, witness: Witness
+) -> None:
+    """The cancel request is on its way, and might end the next statement instead."""
+    async with make_tenancy(blog, database={"pool_size": 1}) as tenancy:
+        async with tenancy.as_tenant(str(ACME)):
+            await tenancy.read(Titles())
+            before = {pid for pid, *_ in await witness.activity("state")}
+            nap = asyncio.create_task(tenancy.read(Nap()))
+            await asyncio.sleep(0.1)
+            nap.cancel()
+            await asyncio.gather(nap, return_exceptions=True)
+            await tenancy.read(Titles())
+            await asyncio.sleep(0.1)
+            assert before.isdisjoint({pid for pid, *_ in await witness.activity("state")})
+
+
 # --- Nested acquisition -----------------------------------------------------------------------------
 
 

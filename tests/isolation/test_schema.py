@@ -298,6 +298,15 @@ async def test_a_temporary_table_of_one_tenant_shadows_nothing_of_anothers(
             assert await read(tenancy, tenant) == own_titles(tenant)
 
 
+async def test_a_temporary_table_stands_behind_the_tenants_own_in_its_transaction_too(
+    fresh_blog: Urls, make_tenancy: MakeTenancy, superuser: Callable[[str], Awaitable[Any]]
+) -> None:
+    await superuser(f"GRANT TEMP ON DATABASE {fresh_blog.database} TO app")
+    async with make_tenancy(fresh_blog) as tenancy, session_of(tenancy, ACME) as session:
+        await session.execute(text("CREATE TEMP TABLE v_post AS SELECT 'planted' AS title"))
+        assert set((await session.scalars(TITLES)).all()) == own_titles(ACME)
+
+
 # --- Schemas that differ ----------------------------------------------------------------------------
 
 

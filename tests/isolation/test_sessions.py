@@ -354,3 +354,15 @@ async def test_the_applications_own_session_class(
             assert await session.count_posts() == len(own_titles(tenant))
             await session.commit()
             assert await session.count_posts() == len(own_titles(tenant))
+
+
+# --- Errors -----------------------------------------------------------------------------------------
+
+
+async def test_an_error_of_the_database_shows_no_row(tenancy: Tenancy) -> None:
+    """It ends in logs and in reports of errors, and so would what was bound to the statement."""
+    fails = text("SELECT 1 / (length(CAST(:row AS text)) - 9)")
+    with pytest.raises(DBAPIError) as raised:
+        async with tenancy.as_tenant(str(ACME)), tenancy.session() as session:
+            await session.execute(fails, {"row": "watermark"})
+    assert "watermark" not in str(raised.value)

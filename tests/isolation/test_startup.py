@@ -117,6 +117,14 @@ async def test_an_unsafe_role_is_refused_until_it_is_mended(
     assert 1 <= len(fixes) <= 2
 
 
+async def test_a_privileged_role_is_refused_where_the_checks_of_the_start_are_off(
+    roles: Roles, make_tenancy: MakeTenancy
+) -> None:
+    await roles.run(UNSAFE["member of a BYPASSRLS role"])
+    with pytest.raises(UnsafeDatabase, match="can become a role"):
+        await make_tenancy(roles.urls, multitenancy={"startup_check": "off"}).start()
+
+
 @pytest.mark.parametrize("sql", SAFE.values(), ids=SAFE)
 async def test_a_safe_role_is_accepted(roles: Roles, make_tenancy: MakeTenancy, sql: str) -> None:
     await roles.run(sql)

@@ -33,13 +33,14 @@ def main() -> int:
     if lost := [guard.name for guard in guards if not guard.is_there()]:
         sys.exit(f"error: these are no longer in their files: {', '.join(lost)}")
     known: dict[str, Any] = json.loads(options.state.read_text()) if options.state.exists() else {}
-    wanted = [guard for guard in guards if guard.key() not in known]
+    keys = {guard.name: guard.key() for guard in guards}  # of the files that are copied now
+    wanted = [guard for guard in guards if keys[guard.name] not in known]
     if wanted:
         with open_server() as server, Copy.made(server.admin_url()) as copy:
             if not options.trust:
                 refuse_failing(copy, wanted)
-            run(copy, wanted, known, options.state)
-    return report(guards, known)
+            run(copy, wanted, keys, known, options.state)
+    return report(guards, {guard.name: known[keys[guard.name]]["noticed"] for guard in guards})
 
 
 def refuse_failing(copy: Copy, guards: list[Guard]) -> None:
@@ -50,14 +51,16 @@ def refuse_failing(copy: Copy, guards: list[Guard]) -> None:
         sys.exit(f"error: this test fails with every guard in place: {failed}")
 
 
-def run(copy: Copy, guards: list[Guard], known: dict[str, Any], state: Path) -> None:
+def run(
+    copy: Copy, guards: list[Guard], keys: dict[str, str], known: dict[str, Any], state: Path
+) -> None:
     """Take them out, one after the other; each outcome is kept at once."""
     began = time.monotonic()
     for number, guard in enumerate(guards, 1):
         started = time.monotonic()
         with copy.without(guard):
             noticed = copy.failing(guard.tests)
-        known[guard.key()] = {"guard": guard.name, "noticed": noticed}
+        known[keys[guard.name]] = {"guard": guard.name, "noticed": noticed}
         state.write_text(json.dumps(known, indent=1))
         now = time.monotonic()
         left = (now - began) / number * (len(guards) - number) / 60
@@ -67,12 +70,12 @@ def run(copy: Copy, guards: list[Guard], known: dict[str, Any], state: Path) -> 
         )
 
 
-def report(guards: list[Guard], known: dict[str, Any]) -> int:
+def report(guards: list[Guard], outcomes: dict[str, str | None]) -> int:
     """The table, and 1 where a guard was not missed."""
     table = Table("guard", "stands in", "noticed by")
     survived = 0
     for guard in guards:
-        noticed = known[guard.key()]["noticed"]
+        noticed = outcomes[guard.name]
         survived += noticed is None
         table.add_row(guard.name, guard.file, noticed or SURVIVED)
     console = Console(highlight=False, width=200 if not sys.stdout.isatty() else None)

@@ -10,6 +10,7 @@ from asyncpg import exceptions as pg
 from graphql import GraphQLError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from strawberry.exceptions import StrawberryInputCoercionError
 
 from fraiseql_strawberry.errors import (
     BadUserInput,
@@ -173,3 +174,9 @@ def test_a_tenant_without_a_place_refuses_the_whole_operation(
 ) -> None:
     errors = [published(RuntimeError(SECRET)), published(original)]
     assert unavailable(data, errors) is expected
+
+
+def test_an_input_that_strawberry_refuses_at_its_field_is_the_clients_mistake() -> None:
+    error = published(StrawberryInputCoercionError("exactly one key"), path=["posts"])
+    assert error.message == "exactly one key"
+    assert error.extensions == {"code": BadUserInput.code}

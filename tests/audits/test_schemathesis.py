@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,13 +29,19 @@ GRAPHQL = ("--checks", "not_a_server_error", "--exclude-name", "Mutation.provisi
 
 
 @pytest.fixture(scope="module")
-async def demo() -> AsyncIterator[Demo]:
+def data_dir() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user can enter, which pytest's tmp_path is not for root."""
     folder = Path(tempfile.mkdtemp(prefix="demo-"))
     folder.chmod(0o711)
-    demo = await Demo.start(folder / "data")
+    yield folder / "data"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+async def demo(data_dir: Path) -> AsyncIterator[Demo]:
+    demo = await Demo.start(data_dir)
     yield demo
     await demo.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class Busy:
 # --- Cancelled reads ----------------------------------------------------------------------------------
 
 
-class Nap(NamedTuple):
+class LongNap(NamedTuple):
     """A read that takes a second."""
 
     args: Sequence[Any] = ()
@@ -92,7 +92,7 @@ async def test_a_connection_whose_read_was_cancelled_is_not_used_again(
         async with tenancy.as_tenant(str(ACME)):
             await tenancy.read(Titles())
             before = {pid for pid, *_ in await witness.activity("state")}
-            nap = asyncio.create_task(tenancy.read(Nap()))
+            nap = asyncio.create_task(tenancy.read(LongNap()))
             await asyncio.sleep(0.1)
             nap.cancel()
             await asyncio.gather(nap, return_exceptions=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from dataset import Tenant, tenants
 
-__all__ = ["DOCUMENTS", "KINDS", "Kind", "Request", "http_request", "raw_stream", "tokens"]
+__all__ = ["BULK", "DOCUMENTS", "KINDS", "Kind", "Request", "http_request", "raw_stream", "tokens"]
 
 _STREAM = 30_000  # requests before a stream begins again: more than any cache of documents holds
 _REPEATED = 4_000  # the same for kinds whose document is always the same
@@ -40,7 +40,14 @@ DOCUMENTS = {
         'mutation { createPost(title: "TITLE", content: "Written by the bench.") '
         "{ id title author { name } } }"
     ),
+    "write": (
+        'mutation { addPost(userId: "USER", title: "TITLE", content: "Written by the bench.") '
+        "{ id title author { name } } }"
+    ),
+    "bulk": "mutation Add($posts: [NewPost!]!) { addPosts(posts: $posts) { id title } }",
 }
+BULK = 100
+"""The rows of one request of the kind "bulk"."""
 
 _LIST = "posts: allPostsList(orderBy: [CREATED_AT_DESC, ROW_ID_ASC]"
 _FIELDS = "id: rowId title content createdAt"
@@ -63,7 +70,17 @@ _POSTGRAPHILE = {
         'mutation { createPost(input: {post: {userId: "USER", title: "TITLE", '
         'content: "Written by the bench."}}) { post { id: rowId title author { name } } } }'
     ),
+    # It knows no mutation of many rows: as many fields, each with a savepoint of its own.
+    "bulk": (
+        f"mutation Add({', '.join(f'$p{n}: PostInput!' for n in range(BULK))}) {{ "
+        + " ".join(
+            f"p{n}: createPost(input: {{post: $p{n}}}) {{ post {{ id: rowId title }} }}"
+            for n in range(BULK)
+        )
+        + " }"
+    ),
 }
+_POSTGRAPHILE["write"] = _POSTGRAPHILE["create"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,7 @@ class Kind:
     @property
     def unique(self) -> bool:
         """Whether the text of each document is new."""
-        return self.document in ("by_id", "create")
+        return self.document in ("by_id", "create", "write")
 
     def stream(self, *, dialect: str = "service", seed: int = 1) -> list[Request]:
         """The requests, in order; the same ones for every contestant."""
@@ -133,7 +150,10 @@ class Kind:
             text = text.replace("TITLE", f"Draft {number}").replace("USER", tenant.user(user))
         body: dict[str, Any] = {"query": text}
         if self.variables is not None:
-            body["variables"] = self.variables(chance, tenant)
+            given = self.variables(chance, tenant)
+            if self.document == "bulk" and documents is _POSTGRAPHILE:
+                given = {f"p{n}": row for n, row in enumerate(given["posts"])}
+            body["variables"] = given
         return Request(tenant, user, body)
 
 
@@ -143,6 +163,12 @@ def _page(chance: random.Random, _: Tenant) -> dict[str, Any]:
 
 def _post(chance: random.Random, tenant: Tenant) -> dict[str, Any]:
     return {"id": tenant.post(chance.randint(1, tenant.size.posts))}
+
+
+def _posts(chance: random.Random, tenant: Tenant) -> dict[str, Any]:
+    user = tenant.user(chance.randint(1, min(tenant.size.users, 10)))
+    row = {"userId": user, "content": "Written by the bench."}
+    return {"posts": [{**row, "title": f"Draft {number}"} for number in range(BULK)]}
 
 
 _ROWS20 = {"limit": "20"}
@@ -159,6 +185,17 @@ KINDS: dict[str, Kind] = {
         Kind("page", "a filtered, ordered page", "small", "page", "page", _PAGE, _page),
         Kind("mixed", "a resolver and 20 rows", "small", "mixed", "titles", _ROWS20),
         Kind("create", "a mutation", "written", "create", "insert_post", {}, writes=True),
+        Kind("write", "a create through SQL", "written", "write", "insert_post", {}, writes=True),
+        Kind(
+            "bulk",
+            "a create of 100 rows",
+            "written",
+            "bulk",
+            "insert_posts",
+            {},
+            _posts,
+            writes=True,
+        ),
         Kind("rest", "a REST route", "small", "", "rest", _ROWS20),
         Kind("whale_rows20", "20 rows, whale", "whale", "rows20", "posts", _ROWS20),
         Kind("whale_by_id", "by id, whale", "whale", "by_id", "post", {}),

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from contestants import Unavailable
 from dataset import PLANS, tenants
-from kinds import Kind
+from kinds import BULK, Kind
 from load import LoadError, Outcome
 from machine import Layout, pinned
 from postgres import Postgres
@@ -131,9 +131,16 @@ def script_of(kind: Kind) -> str:
         "user": "md5('user:' || :tenant || ':' || :user)::uuid",
         "title": "'Draft ' || :post",
         "content": "'Written by the bench.'",
+        "users": (
+            f"ARRAY(SELECT md5('user:' || :tenant || ':' || :user)::uuid "
+            f"FROM generate_series(1, {BULK}))"
+        ),
+        "titles": f"ARRAY(SELECT 'Draft ' || n FROM generate_series(1, {BULK}) AS n)",
     }
     query = pgbench_text(kind.sql, values)
-    if kind.writes:
+    if kind.document == "bulk":
+        lines += ["BEGIN;", f"SELECT {_BIND};", f"{query};", "COMMIT;"]
+    elif kind.writes:
         read = pgbench_text("created_post", {"id": ":new_id::uuid"})
         lines += ["BEGIN;", f"SELECT {_BIND};", f"{query} \\gset new_", f"{read};", "COMMIT;"]
     else:

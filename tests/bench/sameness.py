@@ -22,10 +22,16 @@ def plain(kind: Kind, body: bytes) -> Any:
     decoded = json.loads(body)
     data = decoded["data"] if kind.document else decoded
     if kind.writes:
-        created = data["createPost"]
-        created = created.get("post", created)  # PostGraphile wraps it
-        return {key: value for key, value in created.items() if key != "id"}
+        values: list[Any] = list(data.values())
+        if kind.document == "bulk":
+            return [_created(row) for row in (values[0] if len(values) == 1 else values)]
+        return _created(values[0])
     return json.loads(_ZULU.sub(r"\1+00:00", json.dumps(data)))
+
+
+def _created(row: dict[str, Any]) -> dict[str, Any]:
+    row = row.get("post", row)  # PostGraphile wraps it
+    return {key: value for key, value in row.items() if key != "id"}
 
 
 def compare(kind: Kind, answers: dict[str, list[Any]]) -> None:

@@ -21,7 +21,9 @@ TYPES = {
     "offset": "int8",
     "published": "bool",
     "title": "text",
+    "titles": "text[]",
     "user": "uuid",
+    "users": "uuid[]",
 }
 
 

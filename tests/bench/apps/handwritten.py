@@ -25,6 +25,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from sqlalchemy import func, select, text
+from sqlalchemy import insert as insert_rows
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from strawberry.dataloader import DataLoader
@@ -211,17 +212,48 @@ class Query:
         return info.context.claims["sub"]
 
 
+@strawberry.input
+class NewPost:
+    user_id: UUID
+    title: str
+    content: str
+
+
+def check_scope(info: Info) -> None:
+    if "write:posts" not in info.context.claims.get("scope", "").split():
+        raise PermissionError("write:posts is needed")
+
+
 @strawberry.type
 class Mutation:
     @strawberry.mutation
     async def create_post(self, info: Info, title: str, content: str) -> Post:
-        if "write:posts" not in info.context.claims.get("scope", "").split():
-            raise PermissionError("write:posts is needed")
+        check_scope(info)
         row = PostRow(user_id=UUID(info.context.claims["sub"]), title=title, content=content)
         info.context.session.add(row)
         await info.context.session.flush()
         await info.context.session.refresh(row)
         return Post.of(row)
+
+    @strawberry.mutation
+    async def add_post(self, info: Info, user_id: UUID, title: str, content: str) -> Post:
+        check_scope(info)
+        row = PostRow(user_id=user_id, title=title, content=content)
+        info.context.session.add(row)
+        await info.context.session.flush()
+        await info.context.session.refresh(row)
+        return Post.of(row)
+
+    @strawberry.mutation
+    async def add_posts(self, info: Info, posts: list[NewPost]) -> list[Post]:
+        check_scope(info)
+        values = [
+            {"user_id": post.user_id, "title": post.title, "content": post.content}
+            for post in posts
+        ]
+        insert = insert_rows(PostRow).returning(PostRow, sort_by_parameter_order=True)
+        rows = await info.context.session.scalars(insert, values)
+        return [Post.of(row) for row in rows]
 
 
 class QuickRouter(GraphQLRouter[Context, None]):

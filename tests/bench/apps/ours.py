@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import strawberry
 from fastapi import FastAPI
 from sqlalchemy import text
 
@@ -85,10 +86,27 @@ async def create_post(info, session: TenantSession, title: str, content: str) ->
     return await fraiseql.load(Post, session, id=await session.scalar(INSERT, values))
 
 
+@strawberry.input
+class NewPost:
+    user_id: UUID
+    title: str
+    content: str
+
+
+@fraiseql.mutation(sql_source="tb_post", operation="create")
+@requires_scope("write:posts")
+def add_post(user_id: UUID, title: str, content: str) -> Post: ...
+
+
+@fraiseql.mutation(sql_source="tb_post", operation="create")
+@requires_scope("write:posts")
+def add_posts(posts: list[NewPost]) -> list[Post]: ...
+
+
 tenancy = fraiseql.Tenancy(CONFIG)
 app = FastAPI(lifespan=tenancy.lifespan)
 tenancy.install(app)
-schema = fraiseql.build_schema([posts, post, viewer, create_post])
+schema = fraiseql.build_schema([posts, post, viewer, create_post, add_post, add_posts])
 app.include_router(fraiseql.GraphQLRouter(schema, tenancy=tenancy), prefix="/graphql")
 
 

@@ -24,6 +24,7 @@ from fraiseql_strawberry import Tenancy, TenantSession
 from fraiseql_strawberry.config import Strategy
 from fraiseql_strawberry.embedded import EmbeddedPostgres
 from fraiseql_strawberry.errors import TenantBusy, UnsafeDatabase
+from fraiseql_strawberry.isolation import Transaction
 from tests.isolation.interleaving import Ledger, run
 from tests.relay import Relay
 from tests.replica import follow, on
@@ -139,6 +140,30 @@ async def test_compiled_reads_go_to_the_replica_and_sessions_to_the_primary(
         async with tenancy.as_tenant(str(ACME)), tenancy.session() as session:
             assert await session.scalar(text("SELECT pg_is_in_recovery()")) is False
         assert await read(tenancy, ON_REPLICA) is True  # a session that wrote nothing
+
+
+async def test_a_compiled_write_is_seen_by_the_tenants_next_read(
+    open_replicated: Open, pair: Pair
+) -> None:
+    """It goes past the engine's own commits, so it says itself what is to be waited for."""
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.write(_insert_user, [["from a compiled write"]])
+
+    async with open_replicated() as tenancy:
+        assert await read(tenancy, ON_REPLICA) is True
+        async with pair.held_back():
+            async with tenancy.as_tenant(str(ACME)):
+                await tenancy.write(work)
+            assert await read(tenancy, ON_REPLICA) is False
+            assert "from a compiled write" in await read(tenancy, NAMES)
+            assert await read(tenancy, ON_REPLICA, GLOBEX) is True
+        await until_on_replica(tenancy)
+
+
+def _insert_user(schema: str | None) -> str:
+    table = "tb_user" if schema is None else f'"{schema}".tb_user'
+    return f"INSERT INTO {table} (name, email) VALUES ($1, gen_random_uuid()) RETURNING id"
 
 
 async def test_replicas_take_turns(open_replicated: Open, pair: Pair, urls: Urls) -> None:

@@ -44,6 +44,8 @@ async def write_and_read(transaction: Transaction, write: BoundWrite, read: Read
         if None in deleted:
             await _refuse_missing(transaction, write, deleted, text)
         return text
+    if write.writing.field.write.kind == "call":
+        await transaction.plan_anew()
     keys = await _write(transaction, write)
     if None in keys:
         await _refuse_missing(transaction, write, keys, None)

@@ -36,9 +36,9 @@ class Binding:
         carried: Mapping[str, str] | None = None,
     ) -> None:
         calls = [f"set_config('{name}', ${n}, true)" for n, name in enumerate(names, 1)]
-        fixed = set_calls({"plan_cache_mode": "auto", **(carried or {})}, local=True)
-        self._names, self._fixed = tuple(names), tuple(fixed)
-        calls += fixed
+        calls += set_calls({"plan_cache_mode": "auto", **(carried or {})}, local=True)
+        self._names = tuple(names)
+        self._carried = tuple(set_calls(carried or {}, local=True))
         if also is not None:
             calls.append(also)
         self._sql = f"SELECT {', '.join(calls)}"
@@ -71,7 +71,8 @@ class Binding:
         """
         pairs = zip(self._names, values, strict=True)
         calls = [f"set_config('{name}', {literal(value)}, true)" for name, value in pairs]
-        calls += self._fixed
+        # Compiled statements have one good plan each, as the engine's connections are told.
+        calls += self._carried
         if also is not None:
             calls.append(also)
         return f"BEGIN; SELECT {', '.join(calls)}"

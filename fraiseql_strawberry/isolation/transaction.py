@@ -21,6 +21,9 @@ T = TypeVar("T")
 _READ = "SELECT ({query})::text WHERE $1::text IS NULL"
 _READ_AS = "SELECT ({query})::text WHERE $1::text IS NOT NULL"
 
+# What `binding` sets for sessions.
+_PLAN_ANEW = "SELECT set_config('plan_cache_mode', 'auto', true)"
+
 # The texts that `leftovers.ClearedConnection` knows: functions and triggers are code of the
 # application's.
 _COMMIT, _ROLLBACK = "COMMIT;", "ROLLBACK;"
@@ -66,6 +69,10 @@ class Transaction:
             rows = await self._driver.fetchmany(statement, parameters)
         self._seen(statement, started)
         return [row[0] for row in rows]
+
+    async def plan_anew(self) -> None:
+        """From now on, plan for the values at hand: a function's own SQL may need it."""
+        await self._driver.execute(_PLAN_ANEW)
 
     async def read(self, query: CompiledQuery) -> str | None:
         """Run a compiled read: it sees what the transaction wrote."""

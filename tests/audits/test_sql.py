@@ -50,6 +50,7 @@ GENERATED: dict[str, str] = {
         for name, text in scaffold(strategy, NAMES).items()
         if name.endswith(".sql")
     },
+    "sealed": scaffold("row", NAMES, sealed=True)["row_level_security.sql"],
 }
 
 

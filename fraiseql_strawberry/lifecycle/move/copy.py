@@ -36,14 +36,14 @@ async def copy_database(source: Administrator, target: Administrator, name: str)
     try:
         dumping = await asyncio.create_subprocess_exec(
             *(str(program), "--format=custom", "--compress=0", "--create", "--no-tablespaces"),
-            env={**os.environ, **libpq_environment(source.url_of(name))},
+            env={**os.environ, **libpq_environment(source.url_of(name)), "PGAPPNAME": name},
             stdout=write,
             stderr=asyncio.subprocess.PIPE,
         )
         restoring = await asyncio.create_subprocess_exec(
             *(str(program.with_name("pg_restore")), "--create", "--exit-on-error"),
             f"--dbname={target.database}",  # the other one is made from there
-            env={**os.environ, **libpq_environment(target.url_of())},
+            env={**os.environ, **libpq_environment(target.url_of()), "PGAPPNAME": name},
             stdin=read,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -7,12 +7,12 @@ that the tenant comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...errors import TenantConflict
 from ...sql.catalog import quoted
 from ...tenant import TenantStatus
-from ..administrator import Administrator
+from ..administrator import Administrator, Driver
 from ..archive import survey
 from ..database_template import DATABASE_QUERIES, drop_database
 from ..places import DatabasePlaces
@@ -125,10 +125,11 @@ class Moving:
                 await self._take_aside(record, move)
                 return  # it has that name once it was compared
             await self._take_aside(record, move)
-            for earlier in move.names:
-                await drop_database(there, earlier)
+            await _sweep(there, move.names)
             await copy_database(self._places.servers.of(record), target, move.name)
             await self._compare(record, move)
+            # An earlier attempt's pg_restore may have made its database only now.
+            await _sweep(there, move.names[:-1])
             await there.execute(f"ALTER DATABASE {quoted(move.name)} RENAME TO {quoted(name)}")
 
     async def _take_aside(self, record: TenantRecord, move: Move) -> None:
@@ -215,3 +216,10 @@ class Moving:
 
     def _named(self, server: str | None) -> str:
         return server or self._administrator.server
+
+
+async def _sweep(driver: Driver, names: Sequence[str]) -> None:
+    """End what earlier attempts have left at work, and drop what they made."""
+    await driver.fetch(DATABASE_QUERIES["end_copies"], [*names])
+    for name in names:
+        await drop_database(driver, name)

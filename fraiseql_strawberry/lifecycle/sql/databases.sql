@@ -47,6 +47,11 @@ SELECT system_identifier FROM pg_control_system()
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = $1 AND pid <> pg_backend_pid()
 
+-- name: end_copies
+-- Sessions of pg_dump and pg_restore, which are called like the copy that they make.
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE application_name = ANY ($1::text[]) AND pid <> pg_backend_pid()
+
 -- name: filled
 SELECT shobj_description(oid, 'pg_database') LIKE 'fraiseql: filled%'
 FROM pg_database WHERE datname = current_database()

@@ -33,7 +33,7 @@ class Killing:
 
     def __init__(self, process: asyncio.subprocess.Process, shop: Shop) -> None:
         self._process = process
-        self.took = 0.0  # seconds, of the last work whose messages were counted
+        self.took = 0.0  # seconds, of the last work that might have been killed and was not
         config = shop.tenancy.config
         multitenancy = config.multitenancy
         self._order = {
@@ -56,7 +56,7 @@ class Killing:
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         async with asyncio.timeout(120):
             code, seconds = json.loads(await self._process.stdout.readline())
-        if "count" in more:
+        if code == 0 and ("count" in more or "seconds" in more):
             self.took = seconds
         return code
 
@@ -259,8 +259,9 @@ async def test_killed_at_many_moments(
     shop: Shop, killing: Killing, file: Path, what: str, tmp_path: Path
 ) -> None:
     await messages_of(shop, killing, file, what, tmp_path)
-    killed = 0
-    for _ in range(MANY):
+    killed = tries = 0
+    while killed < MANY:
         moment = random.uniform(0, killing.took)
         killed += await run_one(shop, killing, file, what, seconds=moment)
-    assert killed > MANY // 4
+        tries += 1
+        assert tries < 10 * MANY

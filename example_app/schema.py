@@ -70,6 +70,12 @@ def search_posts(limit: int = 20) -> list[Post]:
     ...
 
 
+@fraiseql.query(sql_source="v_post", order_by="-created_at, id", relay=True, where=["published"])
+def feed() -> list[Post]:
+    """The tenant's posts, page by page, the newest first."""
+    ...
+
+
 @fraiseql.query(sql_source="v_user", order_by="name, id")
 def users(limit: int = 20, offset: int = 0) -> list[User]:
     """Those who write for the tenant."""

@@ -109,12 +109,19 @@ class QueryField(OperationField):
     """A root field of `Query`."""
 
     @property
+    def rows_type(self) -> Any:
+        """What the function's annotation says."""
+        return self.type
+
+    @property
     def arguments(self) -> list[StrawberryArgument]:
         """Those of the signature, and those that are generated of the type that is read."""
         arguments = super().arguments
         generated = self.metadata.get(ARGUMENTS)
         # Made when the schema is: the type may be a forward reference until then.
-        return arguments if generated is None else [*arguments, *generated.arguments(self)]
+        return (
+            arguments if generated is None else [*arguments, *generated.arguments(self.rows_type)]
+        )
 
     @arguments.setter
     def arguments(self, value: list[StrawberryArgument]) -> None:

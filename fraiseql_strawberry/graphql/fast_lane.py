@@ -162,7 +162,7 @@ class FastLane:
         if not entry.scopes <= scope.claims.scopes:
             return Aside("scope")  # a field error, which Strawberry knows how to place
         try:
-            bound = compiled.bind(request.variables, literals)
+            bound = compiled.bind(request.variables, literals, scope.tenant_id)
         except BadUserInput:
             return Aside("input")
         if isinstance(bound, StepAside):

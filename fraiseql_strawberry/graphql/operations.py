@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast, overload
 
@@ -12,6 +13,7 @@ from strawberry.types.fields.resolver import StrawberryResolver
 
 from ..errors import SchemaError
 from ..sql.source import Source, SourceQuery, parse_order_by
+from .connection import PAGE_ARGUMENTS, ConnectionField
 from .definition import (
     ARGUMENTS,
     OPERATION,
@@ -33,7 +35,7 @@ from .write_field import resolve_write
 __all__ = ["mutation", "query"]
 
 # Arguments that shape a list instead of filtering a column.
-_LIST_ARGUMENTS = frozenset({"limit", "offset", "where", "order_by"})
+_LIST_ARGUMENTS = frozenset({"limit", "offset", "where", "order_by"}) | PAGE_ARGUMENTS
 
 Function = Callable[..., Any]
 
@@ -48,6 +50,7 @@ def query(
     order_by: str | tuple[str, ...] | None = None,
     auto_params: AutoParams = False,
     where: Sequence[str] | None = None,
+    relay: bool = False,
     tenant: bool = True,
     **options: Any,
 ) -> Callable[[Function], Any]: ...
@@ -62,6 +65,7 @@ def query(
     order_by: str | tuple[str, ...] | None = None,
     auto_params: AutoParams = False,
     where: Sequence[str] | None = None,
+    relay: bool = False,
     tenant: bool = True,
     **options: Any,
 ) -> Any:
@@ -80,6 +84,8 @@ def query(
             types made of the type that is read; a list of names adds these. A mapping narrows
             them: `{"where": ["title", "author.name"], "limit": True}`.
         where: The columns that `where` is for; it is then an argument in any case.
+        relay: Make the field a Relay connection of the rows, with cursors: `first`, `after`,
+            `last` and `before` choose the page.
         tenant: False for fields that are served without a tenant.
         **options: Whatever `strawberry.field` takes (`name`, `permission_classes`, …).
 
@@ -88,18 +94,22 @@ def query(
     """
     if not tenant and sql_source is not None:
         raise SchemaError("a query with sql_source needs a tenant: take tenant=False out")
-    if sql_source is None and (auto_params or where):
-        raise SchemaError("auto_params and where need a sql_source: the body reads its arguments")
+    if sql_source is None and (auto_params or where or relay):
+        raise SchemaError(
+            "auto_params, where and relay need a sql_source: a body reads its own arguments"
+        )
 
     def decorate(function: Function) -> QueryField:
         declared = inspect.signature(function).parameters
-        generated = automatic(function.__name__, auto_params, where, declared)
+        generated = automatic(function.__name__, auto_params, where, declared, relay=relay)
         if generated is not None:
             options["metadata"] = {**options.get("metadata", {}), ARGUMENTS: generated}
         source = _source_query(function, sql_source, id_arg, order_by) if sql_source else None
+        if relay and source is not None:
+            source = replace(source, relay=True)
         scopes, info = required_scopes(function), takes_info(function)
         operation = Operation("query", tenant, scopes=scopes, source=source, info=info)
-        return _field(QueryField, function, operation, options)
+        return _field(ConnectionField if relay else QueryField, function, operation, options)
 
     return decorate if function is None else decorate(function)
 

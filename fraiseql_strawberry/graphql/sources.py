@@ -70,7 +70,9 @@ async def resolve_source(info: GraphQLResolveInfo[Any], operation: Operation) ->
     return await _read(
         here,
         served_for(here, info),
-        lambda fields, finishing: fields.root(info, finishing=finishing),
+        lambda fields, finishing: fields.root(
+            info, finishing=finishing, tenant_id=here.scope.tenant_id
+        ),
     )
 
 

@@ -16,11 +16,15 @@ from .source import Source
 
 __all__ = [
     "And",
+    "Behind",
     "ColumnRef",
     "Compare",
     "Condition",
+    "Connection",
     "Constant",
+    "CursorOf",
     "Document",
+    "EdgeList",
     "Exists",
     "Field",
     "Filter",
@@ -29,12 +33,16 @@ __all__ = [
     "Keys",
     "Link",
     "Nested",
+    "NodeOf",
     "Not",
     "Or",
     "Order",
+    "PageFact",
+    "PageFacts",
     "Parameter",
     "Plan",
     "Select",
+    "Total",
     "Value",
     "parameters_of",
 ]
@@ -214,7 +222,22 @@ class Exists:
     conditions: tuple[Condition, ...] = ()
 
 
-Condition = Filter | Compare | And | Or | Not | Exists
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The row comes after a cursor.
+
+    Args:
+        keys: The order.
+        nullable: Whether the column of each key may be null.
+        parameters: The cursor's values of them.
+    """
+
+    keys: tuple[Order, ...]
+    nullable: tuple[bool, ...]
+    parameters: tuple[Parameter, ...]
+
+
+Condition = Filter | Compare | And | Or | Not | Exists | Behind
 """What holds of a row. A null makes a comparison unknown, which counts as not true."""
 
 
@@ -274,7 +297,81 @@ class Document:
     item_nullable: bool = False
 
 
-Field = Value | Constant | Nested | Document
+@dataclass(frozen=True, slots=True)
+class CursorOf:
+    """The cursor of an edge."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOf:
+    """The row of an edge: which of the connection's `nodes`."""
+
+    key: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeList:
+    """The edges of a connection, under a response key."""
+
+    key: str
+    fields: tuple[Constant | CursorOf | NodeOf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFact:
+    """Something about the page of a connection."""
+
+    key: str
+    name: Literal["has_next_page", "has_previous_page", "start_cursor", "end_cursor"]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """The `pageInfo` of a connection, under a response key."""
+
+    key: str
+    fields: tuple[Constant | PageFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many rows there are in all, under a response key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A page of rows, with a cursor for each.
+
+    Args:
+        key: The response key.
+        select: The rows, without fields: as many as the page has, in the order in which the page
+            is read; for the end of a list, that is the other way round.
+        counted: What holds of all rows that are counted.
+        prefix: What each cursor begins with.
+        nodes: What is read of each row, for each time that it is asked for.
+        fields: What the response has of the connection.
+        backwards: Whether the page is read from its end.
+        bounded: Whether it begins behind a cursor, as it is read.
+        nullable: Whether it may be null.
+    """
+
+    key: str
+    select: Select
+    counted: tuple[Condition, ...]
+    prefix: Parameter
+    nodes: tuple[tuple[Field, ...], ...]
+    fields: tuple[Constant | EdgeList | PageFacts | Total, ...]
+    backwards: bool = False
+    bounded: bool = False
+    nullable: bool = False
+
+
+Field = Value | Constant | Nested | Document | Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +386,7 @@ class Keys:
 class Plan:
     """A whole operation, or the one field below `keys` for many rows at once."""
 
-    roots: tuple[Constant | Nested, ...]
+    roots: tuple[Constant | Nested | Connection, ...]
     keys: Keys | None = field(default=None)
 
 
@@ -307,3 +404,5 @@ def parameters_of(conditions: Iterable[Condition]) -> Iterator[Parameter]:
                 yield from parameters_of((condition.item,))
             case Exists():
                 yield from parameters_of(condition.conditions)
+            case Behind():
+                yield from condition.parameters

@@ -10,15 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .catalog import OBJECT_COLUMN, ColumnType, quoted
+from .keyset import KeysetKey, behind, cursor
 from .naming import SCHEMA_GAP, parameter_text, source_text, type_text
 from .operators import comparison
 from .plan import (
     And,
+    Behind,
     ColumnRef,
     Compare,
     Condition,
+    Connection,
     Constant,
+    CursorOf,
     Document,
+    EdgeList,
     Exists,
     Field,
     Filter,
@@ -26,12 +31,16 @@ from .plan import (
     Join,
     Keys,
     Nested,
+    NodeOf,
     Not,
     Or,
     Order,
+    PageFact,
+    PageFacts,
     Parameter,
     Plan,
     Select,
+    Total,
     Value,
 )
 from .scalars import literal, output
@@ -85,11 +94,11 @@ class _Writer:
         self._tenant_text = tenant
         self._aliases = 0
 
-    def operation(self, roots: tuple[Constant | Nested, ...]) -> str:
+    def operation(self, roots: tuple[Constant | Nested | Connection, ...]) -> str:
         columns = ", ".join(self._field(root, "") for root in roots)
         return f"SELECT row_to_json(t$) FROM (SELECT {columns}) AS t$"
 
-    def keyed(self, keys: Keys, roots: tuple[Constant | Nested, ...]) -> str:
+    def keyed(self, keys: Keys, roots: tuple[Constant | Nested | Connection, ...]) -> str:
         """One JSON array with the value of the one root for each key, in the order of the keys."""
         parent = self._alias()
         arrays = ", ".join(self._parameter(p) for p in keys.parameters)
@@ -125,11 +134,110 @@ class _Writer:
                 value = self._nested(field, alias)
             case Document():
                 value = self._document(field, alias)
+            case Connection():
+                value = self._connection(field)
         return f"{value} AS {quoted(field.key)}"
 
     def _nested(self, field: Nested, parent: str) -> str:
         rows = self._select(field.select, field.join, parent)
         return f"ARRAY({rows})" if field.many else f"({rows})"
+
+    def _connection(self, field: Connection) -> str:
+        page, row = self._alias(), self._alias()
+        columns = ", ".join(
+            f"{self._of_connection(below, field, page)} AS {quoted(below.key)}"
+            for below in field.fields
+        )
+        # Read once for edges and facts, one row further than the page goes; not at all where
+        # neither is asked for, but the statement always has the same parameters.
+        rows = self._page(field)
+        return (
+            f"(WITH {page} AS MATERIALIZED ({rows}) SELECT {row} FROM (SELECT {columns}) AS {row})"
+        )
+
+    def _page(self, field: Connection) -> str:
+        select, alias = field.select, self._alias()
+        order = ", ".join(self._order(key, alias) for key in select.order)
+        prefix = self._parameter(field.prefix)
+        keys = [_as_text(key.column, _column(key.column, alias)) for key in select.order]
+        columns = [
+            f'row_number() OVER (ORDER BY {order}) AS "#"',
+            f'{cursor(prefix, keys)} AS "#c"',
+        ]
+        for number, fields in enumerate(field.nodes):
+            row = self._alias()
+            node = ", ".join(self._field(below, alias) for below in fields)
+            columns.append(
+                f'(SELECT row_to_json({row}) FROM (SELECT {node}) AS {row}) AS "{number}"'
+            )
+        sql = f"SELECT {', '.join(columns)} FROM {source_text(select.source)} AS {alias}"
+        where = [*self._tenant(select.tenant, alias), self._all(select.filters, alias)]
+        sql += f" WHERE {' AND '.join(where)}"
+        return f"{sql} ORDER BY {order} LIMIT {self._number(select.limit)} + 1"
+
+    def _of_connection(
+        self, field: Constant | EdgeList | PageFacts | Total, connection: Connection, page: str
+    ) -> str:
+        match field:
+            case Constant():
+                return literal(field.text)
+            case Total():
+                alias = self._alias()
+                counted = self._all(connection.counted, alias)
+                where = " AND ".join([*self._tenant(connection.select.tenant, alias), counted])
+                source = source_text(connection.select.source)
+                return f"(SELECT count(*) FROM {source} AS {alias} WHERE {where})"
+            case PageFacts():
+                row = self._alias()
+                facts = ", ".join(
+                    f"{self._fact(fact, connection, page)} AS {quoted(fact.key)}"
+                    for fact in field.fields
+                )
+                return f"(SELECT {row} FROM (SELECT {facts}) AS {row})"
+            case EdgeList():
+                row = self._alias()
+                columns = ", ".join(_of_edge(below, page) for below in field.fields)
+                rows = self._page_rows(connection, page, columns, backwards=connection.backwards)
+                return f"ARRAY(SELECT {row} FROM ({rows}) AS {row})"
+
+    def _fact(self, fact: Constant | PageFact, connection: Connection, page: str) -> str:
+        if isinstance(fact, Constant):
+            return literal(fact.text)
+        if fact.name.endswith("cursor"):
+            backwards = connection.backwards != (fact.name == "end_cursor")
+            cursors = self._page_rows(connection, page, f'{page}."#c"', backwards=backwards)
+            return f"({cursors} LIMIT 1)"
+        ahead = fact.name == ("has_previous_page" if connection.backwards else "has_next_page")
+        if not ahead:
+            return "true" if connection.bounded else "false"
+        return f"(SELECT count(*) FROM {page}) > {self._number(connection.select.limit)}"
+
+    def _page_rows(
+        self, connection: Connection, page: str, columns: str, *, backwards: bool
+    ) -> str:
+        limit = self._number(connection.select.limit)
+        order = " DESC" if backwards else ""
+        return (
+            f'SELECT {columns} FROM {page} WHERE {page}."#" <= {limit} ORDER BY {page}."#"{order}'
+        )
+
+    def _number(self, number: Parameter | int | None) -> str:
+        return self._parameter(number) if isinstance(number, Parameter) else str(number)
+
+    def _behind(self, condition: Behind, alias: str) -> str:
+        keys = zip(condition.keys, condition.nullable, condition.parameters, strict=True)
+        return behind(
+            [
+                KeysetKey(
+                    _column(key.column, alias),
+                    self._parameter(parameter),
+                    key.descending,
+                    key.nulls == "first" if key.nulls else key.descending,
+                    nullable,
+                )
+                for key, nullable, parameter in keys
+            ]
+        )
 
     def _document(self, field: Document, parent: str) -> str:
         json = _column(field.column, parent)
@@ -203,6 +311,8 @@ class _Writer:
             case Not():
                 # NOT would leave unknown what a null makes unknown.
                 return f"({self._condition(condition.item, alias)}) IS NOT TRUE"
+            case Behind():
+                return self._behind(condition, alias)
             case Exists():
                 return f"EXISTS ({self._hop(condition.hop, alias, None, condition.conditions)})"
 
@@ -279,3 +389,21 @@ def _column(ref: ColumnRef, alias: str) -> str:
         return f"({json})"
     text = f"({json.replace('->', '->>', 1)})"
     return text if ref.type.name == "text" else f"{text}::{ref.type.name}"
+
+
+def _of_edge(field: Constant | CursorOf | NodeOf, page: str) -> str:
+    match field:
+        case Constant():
+            value = literal(field.text)
+        case CursorOf():
+            value = f'{page}."#c"'
+        case NodeOf():
+            value = f'{page}."{field.number}"'
+    return f"{value} AS {quoted(field.key)}"
+
+
+def _as_text(ref: ColumnRef, column: str) -> str:
+    """A key of a cursor: JSON writes moments whatever DateStyle says, and numbers as they are."""
+    if ref.type.name in ("date", "timestamp", "timestamptz", "bool"):
+        return column
+    return f"({column})::text"

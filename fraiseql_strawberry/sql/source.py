@@ -104,6 +104,7 @@ class SourceQuery:
         id_column: The column it is compared with.
         order_by: The fixed order of a list.
         filters: GraphQL argument (python name) → column, for arguments that filter.
+        relay: Whether the rows are a connection.
     """
 
     source: Source
@@ -111,3 +112,4 @@ class SourceQuery:
     id_column: str = "id"
     order_by: tuple[OrderKey, ...] = ()
     filters: dict[str, str] = field(default_factory=dict[str, str])
+    relay: bool = False

@@ -167,7 +167,7 @@ async def test_introspection_needs_no_tenant_and_no_sql(client: Any, watch: Any)
     async with watch.nothing_sent():
         data = await client.data("{ __schema { queryType { fields { name } } } __typename }")
     assert {field["name"] for field in data["__schema"]["queryType"]["fields"]} == {
-        "posts", "post", "searchPosts", "users",
+        "posts", "post", "searchPosts", "feed", "users",
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...sql.catalog import OBJECT_COLUMN
 from ...sql.plan import (
     And,
+    Behind,
     ColumnRef,
     Compare,
     Condition,
@@ -61,6 +62,10 @@ def describe_condition(condition: Condition) -> str:
             return _together(condition.items, " or ", "false")
         case Not():
             return f"not ({describe_condition(condition.item)})"
+        case Behind():
+            keys = zip(condition.keys, condition.parameters, strict=True)
+            shown = (f"{describe_order(key)} {_number(value)}" for key, value in keys)
+            return f"behind ({', '.join(shown)})"
         case Exists():
             inner = [
                 *describe_join(condition.hop.join),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...sql.plan import (
+    Connection,
     Constant,
     Document,
     Field,
@@ -63,9 +64,9 @@ def _described(field: Field, keys: bool) -> dict[str, Any]:
         select = field.select
         found |= {
             "source": str(select.source),
-            "rows": "many" if field.many else "one",
+            "rows": _rows(field),
             "where": [
-                *(describe_join(field.join) if field.join else ()),
+                *(describe_join(field.join) if isinstance(field, Nested) and field.join else ()),
                 *map(describe_condition, select.filters),
             ],
             "order_by": [describe_order(key) for key in select.order],
@@ -79,8 +80,20 @@ def _described(field: Field, keys: bool) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in (None, [])}
 
 
-def _fields_of(field: Nested | Document) -> tuple[Field, ...]:
-    return field.select.fields if isinstance(field, Nested) else field.fields
+def _rows(field: Nested | Connection) -> str:
+    if isinstance(field, Connection):
+        return "a page"
+    return "many" if field.many else "one"
+
+
+def _fields_of(field: Nested | Document | Connection) -> tuple[Field, ...]:
+    match field:
+        case Nested():
+            return field.select.fields
+        case Document():
+            return field.fields
+        case Connection():
+            return tuple(below for fields in field.nodes for below in fields)
 
 
 def _columns(fields: tuple[Field, ...], keys: bool) -> list[str]:
@@ -100,9 +113,11 @@ def _bound(value: Parameter | int | None) -> str | int | None:
 
 
 def _parameters(field: Field) -> Iterator[Parameter]:
-    if not isinstance(field, (Nested, Document)):
+    if not isinstance(field, (Nested, Document, Connection)):
         return
-    if isinstance(field, Nested):
+    if isinstance(field, Connection):
+        yield field.prefix
+    if isinstance(field, (Nested, Connection)):
         select = field.select
         yield from parameters_of(select.filters)
         bounds = (select.limit, select.offset)

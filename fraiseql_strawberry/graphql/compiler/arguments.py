@@ -28,10 +28,12 @@ from .fields import Arguments
 from .reason import SteppedAside
 
 __all__ = [
+    "TENANT",
     "ArgumentValue",
     "Computed",
     "Given",
     "Known",
+    "OfTenant",
     "Values",
     "has_variables",
     "items_of",
@@ -89,6 +91,17 @@ class Computed:
 
 
 ArgumentValue = Known | Given | Computed
+
+
+@dataclass(frozen=True, slots=True)
+class OfTenant:
+    """A value that means something for one tenant only: it is converted together with its id."""
+
+    value: Known | Given
+
+
+TENANT = object()
+"""The key of the tenant's id in `Values`."""
 
 
 def read_arguments(

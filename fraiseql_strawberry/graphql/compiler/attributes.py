@@ -13,18 +13,20 @@ from graphql import FieldNode
 
 from ...sql.catalog import Catalog
 from ...sql.parameters import parameter_type
-from ...sql.plan import ColumnRef, Document, Field, Nested, Parameter, Value
+from ...sql.plan import ColumnRef, Connection, Document, Field, Nested, Parameter, Value
 from ...sql.scalars import Scalar
 from ...sql.source import JsonObject, Origin
 from ..relation import Prefetched
 from .arguments import Known, Values
 from .builder import Builder, Expanded
 from .columns import document_ref, leaf_ref
-from .fields import Embedded, Leaf, Opaque, Related, without_obstacle
+from .connection_rows import EDGES, PAGE_INFO, TOTAL, ConnectionRows
+from .fields import Connected, Embedded, Leaf, Opaque, Related, without_obstacle
 from .finished import FinishedBuilder
 from .hydrate import RowHydrator, Rows, parser
 from .index import ObjectIndex, SchemaIndex
 from .reason import SteppedAside
+from .response import connection_of
 from .selection import Fragments, collect, only_selects, subselections
 from .settings import Settings
 from .statement import Cost
@@ -84,6 +86,37 @@ class AttributeBuilder(Builder):
     def expand(self, object_: ObjectIndex, source: Origin, nodes: Sequence[FieldNode]) -> Expanded:
         """Attributes, objects and relations, and what makes an instance of them."""
         return self._expand(object_, source, [nodes], everything=False, path=(object_.name,))
+
+    def connection(
+        self, key: str, field: Connected, nodes: Sequence[FieldNode]
+    ) -> tuple[Connection, Cost, Any]:
+        """A page of rows, and what makes an instance of Strawberry's own types of it."""
+        page, object_ = self.page(field, nodes), self.index.object(field.target)
+        groups, counted = self._asked(self.index.object(field.connection), nodes)
+        below = self._expand(
+            object_, field.query.source, groups, everything=False, path=(object_.name,)
+        )
+        fields = [EDGES, PAGE_INFO, *([TOTAL] if counted else [])]
+        made = connection_of(key, page, field, fields, [below.fields])
+        cost = Cost(page.cost.limit, page.cost.slot, (*page.cost.below, *below.costs))
+        return made, cost, ConnectionRows(self.index.object(field.connection).cls, below.hydrate)
+
+    def _asked(
+        self, connection: ObjectIndex, nodes: Sequence[FieldNode]
+    ) -> tuple[list[list[FieldNode]], bool]:
+        """What is asked of the rows, in groups of one response key; whether they are counted."""
+        groups: list[list[FieldNode]] = []
+        counted = False
+        for below in self._collected(connection, nodes).values():
+            match connection.fields.get(below[0].name.value):
+                case Embedded(python_name="edges", target=edge):
+                    asked = self._collected(self.index.object(edge), below).values()
+                    groups += [node for node in asked if node[0].selection_set is not None]
+                case Leaf(python_name="total_count"):
+                    counted = True
+                case _:
+                    pass
+        return groups, counted
 
     def all(self, object_: ObjectIndex, source: Origin) -> Expanded:
         """Everything that rows of a source can fill, and no relation."""

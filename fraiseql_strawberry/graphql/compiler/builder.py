@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, cast
 
@@ -15,15 +15,26 @@ from graphql import FieldNode, GraphQLInputObjectType, GraphQLList
 
 from ...sql.catalog import Catalog, ColumnType
 from ...sql.parameters import parameter_type
-from ...sql.plan import Condition, Document, Field, Filter, Nested, Order, Parameter, Select
+from ...sql.plan import (
+    Condition,
+    Connection,
+    Document,
+    Field,
+    Filter,
+    Nested,
+    Order,
+    Parameter,
+    Select,
+)
 from ...sql.scalars import Scalar
 from ...sql.source import Origin, Source, SourceQuery, parse_order_by
 from .arguments import ArgumentValue, Computed, Given, Known, Values, read_arguments
 from .columns import column_ref, document_ref, tenant_ref
 from .comparing import comparable_values
 from .conditions import Conditions
+from .connections import Page, read_page
 from .core import argument_type, named_type, nullable_type
-from .fields import Argument, Embedded, Related, Root
+from .fields import Argument, Connected, Embedded, Related, Root
 from .hops import fixed_order
 from .index import ObjectIndex, SchemaIndex
 from .joins import join_of
@@ -36,7 +47,9 @@ from .statement import Convert, Cost, Slots
 
 __all__ = ["LIST_ARGUMENTS", "Builder", "Expanded", "argument_scalar", "is_list"]
 
-LIST_ARGUMENTS = frozenset({"limit", "offset", "where", "order_by"})
+LIST_ARGUMENTS = frozenset(
+    {"limit", "offset", "where", "order_by", "first", "after", "last", "before"}
+)
 """Arguments that shape a list instead of filtering a column."""
 
 _NO_LITERALS: Mapping[int, int] = {}
@@ -88,14 +101,8 @@ class Builder(ABC):
         """A root field."""
         object_, query = self.index.object(root.target), root.query
         values = self._arguments(nodes, root)
-        filters = tuple(
-            self._filter(object_, query, root.arguments, name, value)
-            for name, value in values.items()
-            if name not in LIST_ARGUMENTS
-        )
-        conditions, costs = self._where(object_, root, values)
-        refs = self._chosen_order(object_, root, values)
-        refs = refs or fixed_order(self.catalog, object_, query.source, query.order_by)
+        conditions, costs = self._conditions(object_, root, values)
+        refs = self._ordered(object_, root, values)
         limit, offset, cost = self._bounds(values, root.many, self.settings.max_limit)
         if not root.many and refs:
             limit = 1  # the first of an order; without one, a second row is an error
@@ -103,7 +110,7 @@ class Builder(ABC):
         select = Select(
             self.catalog.located(query.source),
             below.fields,
-            (*filters, *conditions),
+            conditions,
             refs,
             limit,
             offset,
@@ -111,6 +118,24 @@ class Builder(ABC):
         )
         cost = Cost(cost.limit, cost.slot, (*below.costs, *costs))
         return Nested(key, select, root.many, root.nullable), cost, below.hydrate
+
+    def page(self, field: Connected, nodes: Sequence[FieldNode]) -> Page:
+        """The page of a connection, without what is read of its rows."""
+        object_ = self.index.object(field.target)
+        values = self._arguments(nodes, field)
+        conditions, costs = self._conditions(object_, field, values)
+        order = self._ordered(object_, field, values)
+        page = read_page(
+            *(self.catalog, object_, field, values, self.slots, order, conditions),
+            *(self.settings.default_limit, self.settings.max_limit),
+        )
+        return replace(page, cost=replace(page.cost, below=costs))
+
+    @abstractmethod
+    def connection(
+        self, key: str, field: Connected, nodes: Sequence[FieldNode]
+    ) -> tuple[Connection, Cost, Any]:
+        """A root field that is a page of rows."""
 
     def related(
         self,
@@ -180,6 +205,24 @@ class Builder(ABC):
         convert, array = comparable_values(ref, scalar, many=many)
         slot = self.slots.add(value, convert, name)
         return Filter(ref, Parameter(slot, parameter_type(ref.type), array))
+
+    def _conditions(
+        self, object_: ObjectIndex, root: Root, values: Mapping[str, ArgumentValue]
+    ) -> tuple[tuple[Condition, ...], tuple[Cost, ...]]:
+        filters = tuple(
+            self._filter(object_, root.query, root.arguments, name, value)
+            for name, value in values.items()
+            if name not in LIST_ARGUMENTS
+        )
+        conditions, costs = self._where(object_, root, values)
+        return (*filters, *conditions), costs
+
+    def _ordered(
+        self, object_: ObjectIndex, root: Root, values: Mapping[str, ArgumentValue]
+    ) -> tuple[Order, ...]:
+        chosen = self._chosen_order(object_, root, values)
+        query = root.query
+        return chosen or fixed_order(self.catalog, object_, query.source, query.order_by)
 
     def _where(
         self, object_: ObjectIndex, root: Root, values: Mapping[str, ArgumentValue]

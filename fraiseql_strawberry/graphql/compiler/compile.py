@@ -15,7 +15,7 @@ from graphql import (
 from ...errors import SchemaError
 from ...sql.catalog import Catalog
 from ...sql.render import render
-from .arguments import Values
+from .arguments import TENANT, Values
 from .index import SchemaIndex
 from .literals import NOTHING_LIFTED, Lifted, Literals
 from .nulls import Nulls
@@ -90,13 +90,17 @@ class Compiled:
         self._statements: dict[tuple[Any, ...], tuple[Statement, Nulls] | StepAside] = {}
 
     def bind(
-        self, variables: Mapping[str, Any] | None = None, literals: tuple[str, ...] = ()
+        self,
+        variables: Mapping[str, Any] | None = None,
+        literals: tuple[str, ...] = (),
+        tenant_id: str | None = None,
     ) -> Bound | StepAside:
         """The statement of one request with its arguments.
 
         Args:
             variables: As the request brought them.
             literals: As `normalise` took them from its text.
+            tenant_id: Whose request it is; cursors are one tenant's.
 
         Returns:
             What to run, or why the standard lane has to: an invalid value, for one.
@@ -108,6 +112,7 @@ class Compiled:
         try:
             values = self._variables.coerce(variables or _NO_VARIABLES)
             self._literals.coerce(literals, values)
+            values[TENANT] = tenant_id
             statement, nulls = self._statement(values)
             return Bound(statement, statement.arguments(values), nulls)
         except SteppedAside as aside:

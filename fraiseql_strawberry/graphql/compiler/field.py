@@ -12,16 +12,27 @@ from graphql import GraphQLResolveInfo
 from ...errors import SchemaError
 from ...sql.catalog import Catalog
 from ...sql.parameters import converter, parameter_type
-from ...sql.plan import Document, Field, Filter, Keys, Nested, Parameter, Plan, Select, Value
+from ...sql.plan import (
+    Connection,
+    Document,
+    Field,
+    Filter,
+    Keys,
+    Nested,
+    Parameter,
+    Plan,
+    Select,
+    Value,
+)
 from ...sql.render import render
 from ..json_text import JSONText, decode
 from ..relation import RelationField
-from .arguments import Known, Values
+from .arguments import TENANT, Known, Values
 from .attributes import AttributeBuilder
 from .builder import Builder
 from .columns import column_ref, tenant_ref
 from .comparing import comparable_values
-from .fields import FieldIndex, Opaque, Related, Root, Written, without_obstacle
+from .fields import Connected, FieldIndex, Opaque, Related, Root, Written, without_obstacle
 from .finished import Finished, FinishedRows
 from .given import given_arguments
 from .hydrate import Rows
@@ -157,12 +168,19 @@ class FieldCompiler:
         self._known: dict[Hashable, _Field] = {}
         self._objects: dict[Hashable, FieldRead] = {}
 
-    def root(self, info: GraphQLResolveInfo[Any], *, finishing: bool = False) -> Load:
+    def root(
+        self,
+        info: GraphQLResolveInfo[Any],
+        *,
+        finishing: bool = False,
+        tenant_id: str | None = None,
+    ) -> Load:
         """The statement of a root field that reads a source.
 
         Args:
             info: graphql-core's, of the field being resolved.
             finishing: Whether the executor takes finished values.
+            tenant_id: Whose request it is; cursors are one tenant's.
 
         Raises:
             BadUserInput: When an argument cannot be served.
@@ -171,7 +189,7 @@ class FieldCompiler:
         field = self._field(info)
         if not isinstance(field, Root):
             raise SchemaError(f"{info.parent_type.name}.{info.field_name} reads no source")
-        return self._cached(info).load(info, field, None, finishing=finishing)
+        return self._cached(info).load(info, field, None, finishing=finishing, tenant_id=tenant_id)
 
     def related(
         self,
@@ -319,8 +337,9 @@ class _Field:
         keys: list[list[Any]] | None,
         *,
         finishing: bool,
+        tenant_id: str | None = None,
     ) -> Load:
-        values = _variable_values(info)
+        values = {**_variable_values(info), TENANT: tenant_id}
         key = (finishing, *self._shape.of(values))
         found = self._readings.get(key)
         if found is None:
@@ -332,8 +351,9 @@ class _Field:
             args = statement.arguments(values)
         except SteppedAside as aside:
             raise SchemaError(aside.reason) from aside
-        # What was written is read row by row, whatever the field is.
-        load = Load(found, args, field.many and not isinstance(field, Written))
+        # What was written is read row by row, whatever the field is; a page is one object.
+        many = field.many and not isinstance(field, (Connected, Written))
+        load = Load(found, args, many)
         return load if keys is None else load.of(keys)
 
     def _compile(
@@ -348,7 +368,9 @@ class _Field:
             finishing=finishing,
         )
 
-        def build(reader: Builder) -> tuple[Nested, Cost, Rows]:
+        def build(reader: Builder) -> tuple[Nested | Connection, Cost, Rows]:
+            if isinstance(field, Connected):
+                return reader.connection(_VALUE, field, self._nodes)
             if isinstance(field, Root):
                 return reader.root(_VALUE, field, self._nodes)
             if isinstance(field, Written):
@@ -360,7 +382,7 @@ class _Field:
             seen = isinstance(self._parent.fields[self._nodes[0].name.value], Opaque)
             nested, cost, rows = build(builder) if seen else builder.finish(self._nodes, build)
             if not isinstance(field, Root):
-                columns = nested.join.local if nested.join else ()
+                columns = nested.join.local if isinstance(nested, Nested) and nested.join else ()
                 keys = Keys(columns, tuple(builder.key_parameter(ref) for ref in columns))
         except SteppedAside as aside:
             raise SchemaError(aside.reason) from aside
@@ -379,6 +401,8 @@ def _may_be_any_number(field: Field) -> bool:
             return any(map(_may_be_any_number, field.select.fields))
         case Document():
             return any(map(_may_be_any_number, field.fields))
+        case Connection():
+            return True  # how many rows there are has no bound
         case _:
             return False
 

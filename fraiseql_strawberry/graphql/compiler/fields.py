@@ -16,6 +16,7 @@ __all__ = [
     "Argument",
     "Arguments",
     "Attribute",
+    "Connected",
     "Embedded",
     "FieldIndex",
     "Leaf",
@@ -94,6 +95,17 @@ class Root:
     many: bool
     nullable: bool
     arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Root):
+    """A root field that is a page of a source's rows; `target` is the type of a row.
+
+    Args:
+        connection: The GraphQL name of the connection's type.
+    """
+
+    connection: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,13 @@ from typing import Any
 
 from graphql import FieldNode
 
+from ...sql.plan import Connection
 from ...sql.source import Origin
 from .builder import Expanded
+from .fields import Connected
 from .index import ObjectIndex
 from .response import ResponseBuilder
+from .statement import Cost
 
 __all__ = ["Finished", "FinishedBuilder", "FinishedRows"]
 
@@ -58,3 +61,10 @@ class FinishedBuilder(ResponseBuilder):
     def expand(self, object_: ObjectIndex, source: Origin, nodes: Sequence[FieldNode]) -> Expanded:
         """Values, objects and relations under their response keys, to be taken as they are."""
         return replace(super().expand(object_, source, nodes), hydrate=_ROWS)
+
+    def connection(
+        self, key: str, field: Connected, nodes: Sequence[FieldNode]
+    ) -> tuple[Connection, Cost, Any]:
+        """A page of rows, to be taken as it is."""
+        connection, cost, _ = super().connection(key, field, nodes)
+        return connection, cost, _ROWS

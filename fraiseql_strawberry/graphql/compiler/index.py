@@ -30,11 +30,12 @@ from ...sql.source import Source
 from ..definition import OPERATION, Operation
 from ..relation import RelationField
 from ..scalars import scalar_kind
-from .core import nullable_type
+from .core import named_type, nullable_type
 from .fields import (
     Argument,
     Arguments,
     Attribute,
+    Connected,
     Embedded,
     FieldIndex,
     Leaf,
@@ -166,6 +167,11 @@ class ObjectIndex:
                 )
             if operation.source is None or not rows:
                 return None
+            if operation.source.relay:
+                edge = named_type(self._index.field_type(type_.name, "edges"))
+                node = named_type(self._index.field_type(edge.name, "node"))
+                arguments = _arguments(field)
+                return Connected(operation.source, node.name, True, nullable, arguments, type_.name)
             return Root(operation.source, type_.name, depth == 1, nullable, _arguments(field))
         if isinstance(declared, RelationField):
             if not rows:
@@ -238,6 +244,13 @@ class SchemaIndex:
             if object_.definition is not None and object_.cls is cls:
                 return object_
         raise SchemaError(f"{cls.__name__} is no type of this schema")
+
+    def field_type(self, name: str, python_name: str) -> Any:
+        """The GraphQL type of an object type's field, by the field's name in Python."""
+        for field in cast(GraphQLObjectType, self.schema.type_map[name]).fields.values():
+            if field.extensions[_DEFINITION].python_name == python_name:
+                return field.type
+        raise KeyError(python_name)
 
     def objects(self) -> Iterator[ObjectIndex]:
         """All object types, without those of introspection."""

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from ...sql.plan import Constant, Document, Field, Nested, Plan, Value
+from ...sql.plan import Connection, Constant, Document, EdgeList, Field, Nested, NodeOf, Plan, Value
 from ...sql.scalars import MARKER, Scalar
 
 __all__ = ["Nulls"]
@@ -65,6 +65,9 @@ def _suspects(fields: Sequence[Field]) -> Iterator[str]:
         match field:
             case Nested():
                 yield from _suspects(field.select.fields)
+            case Connection():
+                for node in field.nodes:
+                    yield from _suspects(node)
             case Document():
                 if field.many and not field.item_nullable:
                     yield from _NULL_ITEMS
@@ -93,6 +96,8 @@ def _wrong(field: Field, row: Any) -> bool:
         return not field.nullable
     if isinstance(field, Value):
         return field.marked and _wrong_scalar(field.scalar, value, field.scalar.depth)
+    if isinstance(field, Connection):
+        return _wrong_edge(field, value)
     rows = cast(list[Any], value) if field.many else [value]
     if isinstance(field, Nested):
         return any(_wrong(below, row) for row in rows for below in field.select.fields)
@@ -101,6 +106,18 @@ def _wrong(field: Field, row: Any) -> bool:
         if row is None
         else any(_wrong(below, row) for below in field.fields)
         for row in rows
+    )
+
+
+def _wrong_edge(connection: Connection, value: Any) -> bool:
+    return any(
+        _wrong(field, edge[node.key])
+        for edges in connection.fields
+        if isinstance(edges, EdgeList)
+        for edge in value[edges.key]
+        for node in edges.fields
+        if isinstance(node, NodeOf)
+        for field in connection.nodes[node.number]
     )
 
 

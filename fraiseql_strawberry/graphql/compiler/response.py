@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from graphql import FieldNode, GraphQLObjectType, OperationDefinitionNode
 
-from ...sql.plan import Constant, Document, Field, Nested, Plan, Value
+from ...sql.plan import (
+    Behind,
+    Connection,
+    Constant,
+    CursorOf,
+    Document,
+    EdgeList,
+    Field,
+    Nested,
+    NodeOf,
+    PageFact,
+    PageFacts,
+    Plan,
+    Total,
+    Value,
+)
 from ...sql.render import MAX_KEY
 from ...sql.source import JsonObject, Origin
 from .builder import Builder, Expanded
 from .columns import leaf_ref
-from .fields import Embedded, Leaf, Opaque, Related, Root, Written
+from .connections import Page
+from .fields import Connected, Embedded, Leaf, Opaque, Related, Root, Written
 from .index import ObjectIndex, SchemaIndex
 from .reason import SteppedAside
 from .selection import Fragments, collect, subselections
 from .statement import Cost
 
-__all__ = ["ResponseBuilder", "field_of", "require_sources", "root_object"]
+__all__ = ["ResponseBuilder", "connection_of", "field_of", "require_sources", "root_object"]
 
 # PostgreSQL's own limit is 1,664 in a target list.
 _MAX_COLUMNS = 1600
@@ -34,7 +50,8 @@ def require_sources(
         for key, nodes in collect(index.schema, object_.type, selections, fragments, {}).items():
             field = field_of(object_, key, nodes)
             if isinstance(field, (Embedded, Related, Root, Written)):
-                target = index.object(field.target)
+                name = field.connection if isinstance(field, Connected) else field.target
+                target = index.object(name)
                 _refuse_onlookers(target)
                 below.append((target, subselections(nodes)))
 
@@ -75,13 +92,17 @@ class ResponseBuilder(Builder):
         grouped = collect(
             self.index.schema, query.type, [operation.selection_set], self.fragments, self.values
         )
-        roots: list[Constant | Nested] = []
+        roots: list[Constant | Nested | Connection] = []
         costs: list[Cost] = []
         for key, nodes in grouped.items():
             field = field_of(query, key, nodes)
             match field:
                 case Constant():
                     roots.append(field)
+                case Connected():
+                    connection, cost, _ = self.connection(key, field, nodes)
+                    roots.append(connection)
+                    costs.append(cost)
                 case Root():
                     nested, cost, _ = self.root(key, field, nodes)
                     roots.append(nested)
@@ -121,6 +142,82 @@ class ResponseBuilder(Builder):
                     raise SteppedAside(f"{object_.name}.{below[0].name.value} is a root field")
         return Expanded(_not_too_many(fields), tuple(costs))
 
+    def connection(
+        self, key: str, field: Connected, nodes: Sequence[FieldNode]
+    ) -> tuple[Connection, Cost, Any]:
+        """A page of rows under the response keys that were asked for."""
+        page = self.page(field, nodes)
+        rows: list[Expanded] = []
+        fields = [
+            self._of_connection(below_key, name, type_, below, field, rows)
+            for below_key, name, type_, below in self._parts(field.connection, nodes)
+        ]
+        connection = connection_of(key, page, field, fields, [row.fields for row in rows])
+        costs = (cost for row in rows for cost in row.costs)
+        cost = Cost(page.cost.limit, page.cost.slot, (*page.cost.below, *costs))
+        return connection, cost, None
+
+    def _parts(
+        self, type_name: str, nodes: Sequence[FieldNode]
+    ) -> Iterator[tuple[str, str, str, list[FieldNode]]]:
+        """Response key, Python name, type and nodes of what is asked of Relay's own objects."""
+        object_ = self.index.object(type_name)
+        grouped = collect(
+            self.index.schema, object_.type, subselections(nodes), self.fragments, self.values
+        )
+        for key, below in grouped.items():
+            field = field_of(object_, key, below)
+            match field:
+                case Constant():
+                    yield key, "__typename", type_name, below
+                case Leaf() | Embedded():
+                    target = field.target if isinstance(field, Embedded) else ""
+                    yield key, field.python_name, target, below
+                case _:
+                    raise SteppedAside(f"{type_name} has fields of the application's own")
+
+    def _of_connection(
+        self,
+        key: str,
+        name: str,
+        type_: str,
+        nodes: list[FieldNode],
+        field: Connected,
+        rows: list[Expanded],
+    ) -> Constant | EdgeList | PageFacts | Total:
+        match name:
+            case "__typename":
+                return Constant(key, type_)
+            case "total_count":
+                return Total(key)
+            case "page_info":
+                parts = self._parts(type_, nodes)
+                return PageFacts(key, tuple(_page_fact(k, n, t) for k, n, t, _ in parts))
+            case "edges":
+                edges = (
+                    self._of_edge(k, n, t, below, field, rows)
+                    for k, n, t, below in self._parts(type_, nodes)
+                )
+                return EdgeList(key, tuple(edges))
+            case _:
+                raise SteppedAside("a connection with fields of the application's own")
+
+    def _of_edge(
+        self,
+        key: str,
+        name: str,
+        type_: str,
+        nodes: list[FieldNode],
+        field: Connected,
+        rows: list[Expanded],
+    ) -> Constant | CursorOf | NodeOf:
+        if name == "__typename":
+            return Constant(key, type_)
+        if name == "cursor":
+            return CursorOf(key)
+        rows.append(self.expand(self.index.object(field.target), field.query.source, nodes))
+        return NodeOf(key, len(rows) - 1)
+
     def _embedded(
         self,
         key: str,
@@ -134,6 +231,27 @@ class ResponseBuilder(Builder):
             raise SteppedAside(f"{name} is an object without a column or a relation")
         below = self.expand(self.index.object(field.target), JsonObject(name), nodes)
         return self.document(key, object_, source, field, below)
+
+
+def connection_of(
+    key: str,
+    page: Page,
+    field: Connected,
+    fields: Sequence[Constant | EdgeList | PageFacts | Total],
+    nodes: Sequence[tuple[Field, ...]],
+) -> Connection:
+    """A connection, of its page and what is read of it."""
+    counted = tuple(c for c in page.select.filters if not isinstance(c, Behind))
+    return Connection(
+        *(key, page.select, counted, page.prefix, tuple(nodes), tuple(fields)),
+        *(page.backwards, page.bounded, field.nullable),
+    )
+
+
+def _page_fact(key: str, name: str, type_: str) -> Constant | PageFact:
+    if name == "__typename":
+        return Constant(key, type_)
+    return PageFact(key, cast(Any, name))
 
 
 def _refuse_onlookers(object_: ObjectIndex) -> None:

@@ -12,7 +12,7 @@ from graphql import Undefined
 from ...errors import BadUserInput
 from ...sql.plan import Plan
 from ...sql.render import Rendered
-from .arguments import ArgumentValue, Computed, Given, Known, Values
+from .arguments import TENANT, ArgumentValue, Computed, Given, Known, OfTenant, Values
 from .reason import SteppedAside
 
 __all__ = ["Convert", "Cost", "Slots", "Statement", "converted", "refused"]
@@ -47,6 +47,7 @@ class Slots:
         self.constants: list[Any] = []
         self.given: list[tuple[int, Any, Convert, str]] = []
         self.computed: list[tuple[int, Computed, Convert, str]] = []
+        self.of_tenant: list[tuple[int, Known | Given, Convert, str]] = []
 
     @contextmanager
     def undone_by(self, error: type[Exception]) -> Generator[None]:
@@ -58,9 +59,10 @@ class Slots:
             del self.constants[before:]
             self.given = [taken for taken in self.given if taken[0] < before]
             self.computed = [taken for taken in self.computed if taken[0] < before]
+            self.of_tenant = [taken for taken in self.of_tenant if taken[0] < before]
             raise
 
-    def add(self, value: ArgumentValue, convert: Convert, argument: str) -> int:
+    def add(self, value: ArgumentValue | OfTenant, convert: Convert, argument: str) -> int:
         """Take a slot for a value.
 
         Args:
@@ -80,6 +82,8 @@ class Slots:
                 self.given.append((slot, value.key, _at(value.path, convert), argument))
             case Computed():
                 self.computed.append((slot, value, convert, argument))
+            case OfTenant():
+                self.of_tenant.append((slot, value.value, convert, argument))
         return slot
 
 
@@ -94,7 +98,10 @@ class Statement:
         max_cost: The most rows that one request may read.
     """
 
-    __slots__ = ("_computed", "_constants", "_costs", "_given", "_max_cost", "plan", "rendered")
+    __slots__ = (
+        *("_computed", "_constants", "_costs", "_given", "_max_cost", "_of_tenant"),
+        *("plan", "rendered"),
+    )
 
     def __init__(
         self, plan: Plan, rendered: Rendered, slots: Slots, costs: tuple[Cost, ...], max_cost: int
@@ -104,6 +111,7 @@ class Statement:
         self._constants = slots.constants
         self._given = tuple(slots.given)
         self._computed = tuple(slots.computed)
+        self._of_tenant = tuple(slots.of_tenant)
         self._max_cost = max_cost
         # Most shapes cannot exceed it whatever the client asks: then nothing is computed.
         self._costs = costs if sum(cost.rows() for cost in costs) > max_cost else ()
@@ -129,6 +137,9 @@ class Statement:
             if value is Undefined:
                 raise SteppedAside("an invalid value in a list or object")
             args[slot] = converted(value, convert, argument)
+        for slot, of_tenant, convert, argument in self._of_tenant:
+            value = of_tenant.value if isinstance(of_tenant, Known) else of_tenant.value(values)
+            args[slot] = converted((values[TENANT], value), convert, argument)
         if self._costs:
             self._check_cost(args)
         return args

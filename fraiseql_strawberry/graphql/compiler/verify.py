@@ -14,8 +14,10 @@ from ...sql.plan import ColumnRef
 from ...sql.source import JsonObject, OrderKey, Origin, Source, parse_order_by
 from .builder import LIST_ARGUMENTS, argument_scalar, is_list
 from .columns import column_ref, document_ref, leaf_ref
+from .connections import check_order
 from .core import argument_type, named_type
-from .fields import Argument, Leaf, Related, Root, without_obstacle
+from .fields import Argument, Connected, Leaf, Related, Root, without_obstacle
+from .hops import fixed_order
 from .index import ObjectIndex, SchemaIndex
 from .joins import join_of
 from .settings import Settings
@@ -88,6 +90,9 @@ class _Verifier:
         object_, query = self._index.object(root.target), root.query
         self.rows(object_, query.source)
         self._order(user, object_, query.source, query.order_by)
+        if isinstance(root, Connected):
+            order = fixed_order(self._catalog, object_, query.source, query.order_by)
+            check_order(self._catalog, object_, root, order)
         for argument in root.arguments.values():
             name = argument.python_name
             generated = isinstance(

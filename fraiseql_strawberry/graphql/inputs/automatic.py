@@ -9,7 +9,6 @@ from typing import Any, cast
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.base import StrawberryList, StrawberryOptional, get_object_definition
-from strawberry.types.field import StrawberryField
 
 from ...errors import SchemaError
 from .choices import Narrowing, innermost
@@ -42,15 +41,18 @@ class Automatic:
     function: str
     wanted: tuple[tuple[str, tuple[str, ...] | None], ...]
 
-    def arguments(self, field: StrawberryField) -> list[StrawberryArgument]:
-        """The arguments, whose types need the field's own.
+    def arguments(self, type_: Any) -> list[StrawberryArgument]:
+        """The arguments, whose types are made of the field's own.
+
+        Args:
+            type_: What the function's annotation says.
 
         Raises:
             SchemaError: When the field is no list of rows.
         """
-        cls = innermost(field.type)
+        cls = innermost(type_)
         definition = get_object_definition(cls)
-        many = isinstance(_without_optional(field.type), StrawberryList)
+        many = isinstance(_without_optional(type_), StrawberryList)
         if definition is None or not many:
             raise SchemaError(
                 f"{self.function}(): where, order_by, limit and offset are for lists of a "
@@ -78,6 +80,8 @@ def automatic(
     auto_params: AutoParams,
     where: Sequence[str] | None,
     declared: Collection[str],
+    *,
+    relay: bool = False,
 ) -> Automatic | None:
     """Read what the decorator was given.
 
@@ -86,10 +90,28 @@ def automatic(
         auto_params: See `AutoParams`.
         where: The columns that `where` is for; it is then an argument in any case.
         declared: What the function's own signature has, which is left as it is.
+        relay: Whether the field is a connection, which has pages of its own.
 
     Raises:
         SchemaError: For a name that is no such argument.
     """
+    wanted = _wanted(function, auto_params)
+    if where is not None:
+        wanted["where"] = _columns(function, "where", where)
+    for name in wanted:
+        if name not in _NAMES:
+            raise SchemaError(
+                f"{function}(): auto_params knows {', '.join(_NAMES)}, and no {name!r}"
+            )
+    if relay:
+        if auto_params is not True and {"limit", "offset"} & wanted.keys():
+            raise SchemaError(f"{function}(): a connection takes first and last, and no limit")
+        wanted = {name: wanted[name] for name in wanted if name not in ("limit", "offset")}
+    kept = tuple((name, wanted[name]) for name in _NAMES if name in wanted and name not in declared)
+    return Automatic(function, kept) if kept else None
+
+
+def _wanted(function: str, auto_params: AutoParams) -> dict[str, tuple[str, ...] | None]:
     wanted: dict[str, tuple[str, ...] | None] = {}
     if auto_params is True:
         wanted = dict.fromkeys(_NAMES)
@@ -101,15 +123,7 @@ def automatic(
     elif auto_params is not False:
         names_only: Collection[str] = auto_params
         wanted = dict.fromkeys([names_only] if isinstance(names_only, str) else names_only)
-    if where is not None:
-        wanted["where"] = _columns(function, "where", where)
-    for name in wanted:
-        if name not in _NAMES:
-            raise SchemaError(
-                f"{function}(): auto_params knows {', '.join(_NAMES)}, and no {name!r}"
-            )
-    kept = tuple((name, wanted[name]) for name in _NAMES if name in wanted and name not in declared)
-    return Automatic(function, kept) if kept else None
+    return wanted
 
 
 def _columns(function: str, name: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from .middleware import run_middleware
 from .onlookers import unsafe_extension
 from .outcome import Outcome
 from .persisted import named
-from .plans import PlanEntry
+from .plans import PlanEntry, bind
 from .served import ServedSchema
 from .write_lane import Unfinished, ending_of, write_all
 
@@ -162,7 +162,7 @@ class FastLane:
         if not entry.scopes <= scope.claims.scopes:
             return Aside("scope")  # a field error, which Strawberry knows how to place
         try:
-            bound = compiled.bind(request.variables, literals, scope.tenant_id)
+            bound = bind(compiled, request.variables, literals, scope.tenant_id)
         except BadUserInput:
             return Aside("input")
         if isinstance(bound, StepAside):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ from graphql import GraphQLError, specified_rules
 from ..sql.catalog import Catalog
 from .compiler import (
     MISPLACED,
+    Bound,
+    BoundMutation,
     Compiled,
     CompiledMutation,
     SchemaIndex,
@@ -23,7 +26,7 @@ from .compiler import (
 from .definition import OperationField
 from .documents import Documents, OperationFacts
 
-__all__ = ["PlanEntry", "Plans"]
+__all__ = ["PlanEntry", "Plans", "bind"]
 
 _CAPACITY = 1000
 _MAX_CACHED_CHARACTERS = 10_000
@@ -139,6 +142,28 @@ class Plans:
         if isinstance(compiled, StepAside):
             return _aside(compiled.reason)
         return PlanEntry(facts, _scopes(facts), compiled, "compiled")
+
+
+def bind(
+    compiled: Compiled | CompiledMutation,
+    variables: Mapping[str, Any] | None,
+    literals: tuple[str, ...],
+    tenant_id: str | None,
+) -> Bound | BoundMutation | StepAside:
+    """What one request runs, or why it is not served by statements of its own.
+
+    Args:
+        compiled: The operation.
+        variables: As the request brought them.
+        literals: Those of its text.
+        tenant_id: Whose request it is; cursors are one tenant's.
+
+    Raises:
+        BadUserInput: When a value cannot be served.
+    """
+    if isinstance(compiled, CompiledMutation):
+        return compiled.bind(variables, literals)
+    return compiled.bind(variables, literals, tenant_id)
 
 
 def _scopes(facts: OperationFacts) -> frozenset[str]:

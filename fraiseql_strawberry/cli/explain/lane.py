@@ -23,6 +23,7 @@ from ...graphql.compiler.selection import collect
 from ...graphql.documents import Document, OperationFacts
 from ...graphql.executor import takes_finished
 from ...graphql.fast_lane import closed_by, lane_of
+from ...graphql.plans import bind
 from ...graphql.served import ServedSchema
 from ...sql.plan import Plan
 from ...sql.render import render
@@ -107,7 +108,7 @@ async def choose(served: ServedSchema, operation: Operation, tenant_id: str) -> 
     elif facts.type != "query" and entry.compiled is None:
         reason = f"it is a {facts.type}"
     elif entry.compiled is not None:
-        bound = entry.compiled.bind(operation.variables, literals)
+        bound = bind(entry.compiled, operation.variables, literals, tenant_id)
         if isinstance(bound, Bound):
             planned = _whole(bound, tenant_id)
             return Choice(facts, "fast", "one statement answers all of it", (planned,))

@@ -167,12 +167,8 @@ class ObjectIndex:
                 )
             if operation.source is None or not rows:
                 return None
-            if operation.source.relay:
-                edge = named_type(self._index.field_type(type_.name, "edges"))
-                node = named_type(self._index.field_type(edge.name, "node"))
-                arguments = _arguments(field)
-                return Connected(operation.source, node.name, True, nullable, arguments, type_.name)
-            return Root(operation.source, type_.name, depth == 1, nullable, _arguments(field))
+            root = Root(operation.source, type_.name, depth == 1, nullable, _arguments(field))
+            return self._index.connected(root) if operation.source.relay else root
         if isinstance(declared, RelationField):
             if not rows:
                 return None
@@ -251,6 +247,14 @@ class SchemaIndex:
             if field.extensions[_DEFINITION].python_name == python_name:
                 return field.type
         raise KeyError(python_name)
+
+    def connected(self, root: Root) -> Connected:
+        """A root field whose type is a connection."""
+        edge = named_type(self.field_type(root.target, "edges"))
+        node = named_type(self.field_type(edge.name, "node"))
+        return Connected(
+            root.query, node.name, True, root.nullable, root.arguments, connection=root.target
+        )
 
     def objects(self) -> Iterator[ObjectIndex]:
         """All object types, without those of introspection."""

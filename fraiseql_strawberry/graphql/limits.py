@@ -23,9 +23,6 @@ from graphql import (
 
 __all__ = ["Limits", "check_limits"]
 
-# GraphiQL's introspection query nests `ofType` to a depth of 15.
-_MAX_INTROSPECTION_DEPTH = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -39,6 +36,8 @@ class Limits:
         max_merges: Pairs of fields that share a response key, each of which validation compares
             (300 times `posts { id }` took 0.4 s).
         max_characters: The document's length.
+        max_introspection_depth: Levels below `__schema` and `__type`; GraphiQL's own query nests
+            `ofType` to a depth of 15.
     """
 
     max_depth: int = 10
@@ -47,6 +46,7 @@ class Limits:
     max_fields: int = 2000
     max_merges: int = 5000
     max_characters: int = 100_000
+    max_introspection_depth: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ def check_limits(document: DocumentNode, limits: Limits) -> GraphQLError | None:
                 return GraphQLError(f"The {what} of the operation exceeds the limit of {bound}.")
         if measure.merges(node.selection_set, limits) > limits.max_merges:
             return GraphQLError("The operation asks for the same fields too many times.")
-        if measure.introspection_depth > _MAX_INTROSPECTION_DEPTH:
+        if measure.introspection_depth > limits.max_introspection_depth:
             return GraphQLError(
-                f"The depth of introspection exceeds the limit of {_MAX_INTROSPECTION_DEPTH}."
+                f"The depth of introspection exceeds the limit of {limits.max_introspection_depth}."
             )
     return None
 

@@ -35,6 +35,7 @@ from .public_errors import public_errors, refused
 from .responses import finish, has_data, negotiated
 from .route import GraphQLRoute
 from .served import served_schema
+from .socket_messages import SocketMessages
 from .sockets import TenantSocket
 from .standard import StandardLane
 from .streams import TenantStream
@@ -60,6 +61,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
     """
 
     graphql_transport_ws_handler_class = TenantSocket
+    websocket_adapter_class = SocketMessages  # pyright: ignore[reportAssignmentType]
 
     def __init__(
         self,
@@ -80,6 +82,8 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         options.setdefault("graphql_ide", "graphiql" if settings.ide else None)
         self.tenancy = tenancy
         self.served = served_schema(tenancy, schema, tenancy.middleware)
+        options.setdefault("max_subscriptions_per_connection", settings.max_socket_operations)
+        self.max_message_characters = settings.max_body_bytes
         self._vary = f"Authorization, {tenancy.config.multitenancy.tenant_header}"
         self._ours = overrides_nothing(type(self), GraphQLRouter)
         self._as_text = QUICK and self._ours and not result_is_seen(schema)

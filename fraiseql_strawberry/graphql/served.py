@@ -62,7 +62,15 @@ class ServedSchema:
         self.middleware = tuple(middleware)
         self.documents = Documents(
             schema._schema,  # pyright: ignore[reportPrivateUsage]
-            Limits(graphql.max_depth, graphql.max_aliases, graphql.max_tokens),
+            Limits(
+                max_depth=graphql.max_depth,
+                max_aliases=graphql.max_aliases,
+                max_tokens=graphql.max_tokens,
+                max_fields=graphql.max_fields,
+                max_merges=graphql.max_merges,
+                max_characters=graphql.max_characters,
+                max_introspection_depth=graphql.max_introspection_depth,
+            ),
             introspection=graphql.introspection,
         )
         self.readings = Readings(

@@ -21,6 +21,7 @@ from .context import Context
 from .open_connections import OpenConnections, expired
 from .persisted import named
 from .public_errors import public_errors, refused
+from .socket_messages import fault_of
 
 __all__ = ["TenantSocket"]
 
@@ -51,8 +52,13 @@ class TenantSocket(BaseGraphQLTransportWSHandler[Any, Any]):
         """Handle a message that arrived in time."""
         if self._deadline is not None and time.time() >= self._deadline:
             await self.refuse(expired())  # the machine slept through the timer
-        if not self._ended:
+        if self._ended:
+            return
+        wrong = fault_of(message)
+        if wrong is None:
             await super().handle_message(message)
+        else:
+            await self.handle_invalid_message(wrong)
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         """Begin an operation; each of them is a request of the tenant's."""

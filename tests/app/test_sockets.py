@@ -108,6 +108,9 @@ class Socket:
     async def send(self, **message: Any) -> None:
         await self._connection.send(json.dumps(message))
 
+    async def send_raw(self, message: str | bytes) -> None:
+        await self._connection.send(message)
+
     async def next(self) -> Any:
         async with asyncio.timeout(5):
             return json.loads(await self._connection.recv())
@@ -307,6 +310,76 @@ async def test_nothing_is_left_of_a_socket_that_its_client_closed(
     tenancy.registry.set_status(str(ACME), TenantStatus.SUSPENDED)
     await asyncio.sleep(0.1)
     assert {task for task in asyncio.all_tasks() - before if "sockets" in repr(task)} == set()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "not JSON",
+        "[" * 100_000,
+        '{"id": NaN}',
+        "7",
+        "[]",
+        "null",
+        "{}",
+        '{"type": 1}',
+        '{"type": "unheard of"}',
+        '{"type": "subscribe"}',
+        '{"type": "subscribe", "id": 1, "payload": {"query": "{ name }"}}',
+        '{"type": "subscribe", "id": "1"}',
+        '{"type": "subscribe", "id": "1", "payload": "{ name }"}',
+        '{"type": "subscribe", "id": "1", "payload": {}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": 7}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ name }", "variables": []}}',
+        '{"type": "subscribe", "id": "1", "payload": {"query": "{ name }", "operationName": 1}}',
+        '{"type": "complete", "id": {}}',
+        b"bytes",
+    ],
+    ids=lambda message: repr(message[:40]),
+)
+async def test_a_message_that_is_none_closes_the_socket(
+    url: str, token: Token, message: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        await acme.send_raw(message)
+        assert (await acme.closed(1))[0] == 4400
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_message_is_no_longer_than_a_body(url: str, token: Token) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        query = f"{{ name }} # {'x' * 90_000}"
+        await acme.send(id="1", type="subscribe", payload={"query": query})
+        assert (await acme.next())["payload"]["data"] == {"name": "nobody's"}
+        await acme.send(id="2", type="subscribe", payload={"query": query, "more": "x" * 1_000_000})
+        assert (await acme.closed(1))[0] == 1009
+
+
+async def test_operations_of_a_socket_are_counted(url: str, token: Token) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        for number in range(101):
+            payload = {"query": "subscription { quiet }"}
+            await acme.send(id=f"{number}", type="subscribe", payload=payload)
+        answers = [await acme.next() for _ in range(101)]
+        assert [answer["id"] for answer in answers if answer["type"] == "error"] == ["100"]
+
+
+@pytest.mark.parametrize("text", ["{", "{ nonsense }", "{ " + "a: name " * 31 + "}"])
+async def test_a_document_that_is_refused_is_no_fault(
+    url: str, token: Token, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with socket(url, token(ACME)) as acme:
+        await acme.init()
+        answer = await acme.ask(text)
+        assert answer["type"] == "error"
+        assert answer["payload"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+        assert (await acme.ask("{ name }", id="2"))["payload"]["data"] == {"name": "nobody's"}
+    # A hand-written schema has Strawberry's own logging of errors.
+    faults = [each for each in caplog.records if each.name != "strawberry.execution"]
+    assert [record for record in faults if record.levelname == "ERROR"] == []
 
 
 async def test_a_page_of_another_origin_gets_none(url: str, token: Token) -> None:

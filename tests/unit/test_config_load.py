@@ -125,6 +125,9 @@ allowed_hosts = ["*.db.example.com", "10.0.0.7:5432", "[::1]"]
 password_variables = ["TENANT_*"]
 password_files = ["/etc/tenants/*"]
 
+[multitenancy.seal]
+lifetime = 30
+
 [multitenancy.limits]
 requests = 20
 period = "1min"
@@ -193,6 +196,8 @@ def test_every_key_is_read() -> None:
         "secrets",
         "public_key",
         "issuers",
+        "key",
+        "key_file",
         "enabled",
     }
     for path, section in SECTIONS.items():

@@ -156,6 +156,32 @@ async def test_what_is_acknowledged_is_there_once(
     await _load(served, notes, token, assert_clean, rounds=4)
 
 
+async def test_a_deadlock_is_a_conflict_and_nothing_is_written(
+    served: tuple[Client, Tenancy], notes: Witness, token: Callable[..., str]
+) -> None:
+    client, _ = served
+    create = CREATE.replace("{ slug }", "{ id }")
+    left, right = [
+        (await client.data(create, token(), variables={"slug": slug}))["createNote"]["id"]
+        for slug in ("left", "right")
+    ]
+    table = "app.tb_note" if notes.urls.strategy == "row" else "tb_note"
+    update = f"UPDATE {table} SET body = 'by another' WHERE id = $1"
+    another = await notes.of(ACME)
+    transaction = another.transaction()
+    await transaction.start()
+    await another.execute(update, right)
+    changes = [{"id": left, "stars": 5}, {"id": right, "stars": 5}]
+    asking = asyncio.create_task(client.graphql(CHANGE, token(), variables={"c": changes}))
+    await asyncio.sleep(0.3)  # it has the left one and waits for the right; it is the first to look
+    await another.execute(update, left)
+    answer = (await asking).json()
+    await transaction.rollback()
+    assert answer["data"] is None
+    assert answer["errors"][0]["extensions"] == {"code": "CONFLICT", "reason": "concurrent"}
+    assert {note["stars"] for note in (await stored(notes, ACME)).values()} == {0}
+
+
 @pytest.mark.slow
 async def test_what_is_acknowledged_is_there_once_for_a_long_time(
     served: tuple[Client, Tenancy],

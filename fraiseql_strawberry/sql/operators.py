@@ -1,8 +1,4 @@
-"""The operators that a column can be compared by, and which of them may use an index under RLS.
-
-PostgreSQL evaluates a condition before a row's policy has let the row through only where all
-functions in it are leakproof (manual, 41.5). Others are filters, never index conditions.
-"""
+"""The operators that a column can be compared by, as SQL."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from typing import Literal
 
 from .catalog import ColumnType
 
-__all__ = ["LEAKPROOF_TYPES", "OPERATORS", "comparison", "may_use_index"]
+__all__ = ["OPERATORS", "comparison"]
 
 Looks = Literal["value", "text", "json"]
 
@@ -45,29 +41,7 @@ _JSON_ORDER = (
 for _name, _sign in (("lt", "<"), ("lte", "<="), ("gt", ">"), ("gte", ">=")):
     OPERATORS[f"json_{_name}"] = (_JSON_ORDER.format(_sign), "json")
 
-LEAKPROOF_TYPES = frozenset(
-    {
-        *("bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar", "name"),
-        *("uuid", "date", "timestamp", "timestamptz", "time", "timetz", "interval", "bytea"),
-    }
-)
-"""Types whose comparisons are leakproof (PostgreSQL 15 to 18); not numeric, enums and citext."""
-
-_INDEXABLE = frozenset({"eq", "in", "lt", "lte", "gt", "gte", "is_null"})
 _TEXT = frozenset({"text", "varchar", "bpchar", "name", "citext"})
-
-
-def may_use_index(operator: str, type_: ColumnType) -> bool:
-    """Whether a condition can be an index condition under row-level security.
-
-    Args:
-        operator: A key of `OPERATORS`.
-        type_: The column's type.
-    """
-    if operator == "is_null":
-        return True
-    leakproof = type_.name in LEAKPROOF_TYPES and not type_.labels and not type_.array
-    return operator in _INDEXABLE and leakproof
 
 
 def comparison(

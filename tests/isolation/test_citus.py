@@ -78,7 +78,7 @@ SCHEMA = fraiseql.build_schema(
         *(conformance.blog_schema.posts, conformance.blog_schema.post),
         *(conformance.blog_schema.users, create_post),
         *(conformance.write_then_fail, conformance.use_savepoints, conformance.commit_and_go_on),
-        *(conformance.write_atomic, conformance.fail_atomic),
+        *(conformance.write_atomic, conformance.fail_atomic, conformance.rename_post),
     ]
 )
 

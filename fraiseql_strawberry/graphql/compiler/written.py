@@ -9,7 +9,7 @@ from graphql import FieldNode
 
 from ...sql.plan import ColumnRef, Join, Nested, Select
 from .builder import Builder
-from .columns import column_ref
+from .columns import column_ref, tenant_ref
 from .fields import Written
 from .statement import Cost
 
@@ -37,7 +37,8 @@ def read_written(
     user = f"{object_.name}, the key of what a mutation writes"
     ref = column_ref(builder.catalog, source, name, object_.scalar_of(name), user)
     below = builder.expand(object_, source, nodes)
-    select = Select(builder.catalog.located(source), below.fields)
+    tenant = tenant_ref(builder.catalog, source)
+    select = Select(builder.catalog.located(source), below.fields, tenant=tenant)
     join = Join((ColumnRef(name, ref.type),), (ref,))
     limit = builder.settings.max_limit if field.many else 1
     nested = Nested(key, select, many=False, nullable=True, join=join)

@@ -14,6 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from fraiseql_strawberry.auth import InvalidToken, RemoteKeys, TokenRules, TokenVerifier
+from fraiseql_strawberry.auth.remote_keys import fetch_json
 from fraiseql_strawberry.errors import ServiceUnavailable
 
 NOW = 1_790_000_000.0
@@ -194,3 +195,29 @@ async def test_one_waiter_gives_up_and_the_others_have_their_keys(
     first.cancel()
     assert (await second).tenant_id == "t"
     assert issuer.fetched == 1
+
+
+class _Endless(BaseHTTPRequestHandler):
+    """Answers with valid JSON however much of it is read: an object, and spaces."""
+
+    def do_GET(self) -> None:
+        content = b'{"keys": []}' + b" " * 1_000_000
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_key_set_has_a_bound() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Endless) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(ValueError, match="longer than a megabyte"):
+                fetch_json(f"http://127.0.0.1:{server.server_port}/keys")
+        finally:
+            server.shutdown()
+            thread.join()

@@ -174,3 +174,12 @@ async def _standard(
     assert bool(answer.errors) == bool(expected.errors), (answer.errors, expected.errors)
     written = encode(answer.data).decode() if as_text else json.dumps(answer.data)
     assert ordered(written) == ordered(json.dumps(expected.data))
+
+
+async def test_not_holds_where_a_null_leaves_a_comparison_unknown(wide: Wide) -> None:
+    text = '{ foundThings(where: {not: {aText: {eq: "plain"}}}, limit: 100) { aText } }'
+    program, literals = compiled(wide, text)
+    for tenant in TENANTS:
+        expected = JUDGES[tenant].answer(parse(text), {})
+        assert {"aText": None} in expected.data["foundThings"]
+        await _fast(wide, tenant, program, literals, Operation(text, {}, {}), expected)

@@ -20,7 +20,7 @@ from zlib import crc32
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sqlalchemy.util.queue import AsyncAdaptedQueue
 
-__all__ = ["MAX_SCHEMAS", "AffinityPool", "note", "slots_of", "wanted"]
+__all__ = ["MAX_SCHEMAS", "AffinityPool", "home_of", "note", "slots_of", "wanted"]
 
 MAX_SCHEMAS = 1_500
 """How many schemas one connection serves before it is closed."""
@@ -62,6 +62,15 @@ def note(connection: Any, schema: str) -> None:
         schema: The schema.
     """
     connection.info.setdefault(_SEEN, set()).add(schema)
+
+
+def home_of(connection: Any) -> int | None:
+    """The slot of a connection.
+
+    Args:
+        connection: What was checked out.
+    """
+    return connection.record_info.get(_SLOT)
 
 
 class _Idle(asyncio.LifoQueue[Any]):

@@ -13,7 +13,7 @@ from collections import deque
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util.concurrency import greenlet_spawn
 
-from .affinity import note, slots_of, wanted
+from .affinity import home_of, note, slots_of, wanted
 from .reading import HANDOVERS, Held, Reads, give_up
 
 __all__ = ["SlottedReads"]
@@ -87,7 +87,9 @@ class SlottedReads(Reads):
         turn = self._next(slot, 0 if isinstance(given, int) else given.handovers)
         if isinstance(given, Held):
             given.handovers += 1
-            if turn is None or given.handovers > HANDOVERS:
+            # One that was lent by another slot goes home: its own slot's reads would have to make do
+            # with a stranger's too, and that one's with another, for as long as nobody idles.
+            if turn is None or given.handovers > HANDOVERS or home_of(given.fairy) != slot:
                 # Nothing was begun through SQLAlchemy, so its reset sends nothing: no greenlet.
                 given.fairy.close()
                 given = slot

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from fraiseql_strawberry.errors import TenantBusy
 from fraiseql_strawberry.isolation import affinity, slotted
-from fraiseql_strawberry.isolation.affinity import AffinityPool, slots_of
+from fraiseql_strawberry.isolation.affinity import AffinityPool, home_of, slots_of
 from fraiseql_strawberry.isolation.slotted import SlottedReads
 
 POOL = 4
@@ -62,6 +62,38 @@ async def test_a_connection_made_for_nobody_is_given_a_slot(engine: AsyncEngine)
         first = (await connection.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one()
     reads = SlottedReads(engine, timeout=5)
     assert await pid(reads, "any") == first
+
+
+async def test_lent_connections_find_home_though_nobody_idles(engine: AsyncEngine) -> None:
+    """One that is lent leaves its own slot to borrow, and so on: not for ever."""
+    reads, chance = SlottedReads(engine, timeout=30), random.Random(3)
+    at_home: list[bool] = []
+    busy = True
+
+    async def client() -> None:
+        while busy:
+            held = await reads.acquire(f"s{chance.randrange(40)}")
+            await held.driver.fetchval("SELECT pg_sleep(0.0005)")
+            at_home.append(home_of(held.fairy) == held.slot)
+            reads.release(held)
+
+    async def stranger() -> None:
+        async with engine.connect():
+            await asyncio.sleep(0.002)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(16):
+            group.create_task(client())
+        while len(at_home) < 200:
+            await asyncio.sleep(0.001)
+        for _ in range(50):
+            await stranger()
+        disturbed = len(at_home)
+        while len(at_home) < disturbed + 3000:
+            await asyncio.sleep(0.001)
+        busy = False
+    assert not all(at_home[:disturbed])  # else it shows nothing
+    assert sum(at_home[-1000:]) > 950
 
 
 async def test_a_read_whose_connections_are_taken_is_served_by_another(

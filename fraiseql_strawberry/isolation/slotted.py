@@ -87,8 +87,8 @@ class SlottedReads(Reads):
         turn = self._next(slot, 0 if isinstance(given, int) else given.handovers)
         if isinstance(given, Held):
             given.handovers += 1
-            # One that was lent by another slot goes home: its own slot's reads would have to make do
-            # with a stranger's too, and that one's with another, for as long as nobody idles.
+            # One that was lent by another slot goes home: else its own slot's reads would have to
+            # borrow too, and so on, for as long as nobody idles.
             if turn is None or given.handovers > HANDOVERS or home_of(given.fairy) != slot:
                 # Nothing was begun through SQLAlchemy, so its reset sends nothing: no greenlet.
                 given.fairy.close()

@@ -94,7 +94,7 @@ async def measure(title, document, tenants, services, postgres, token, options) 
         streams[strategy] = itertools.cycle(raw_stream(chosen, token))
         say(f"warming: {strategy}, {title}")
         async with Load(service.port, options.connections) as warm:
-            for _ in range(3):  # each tenant, on each connection that may serve it
+            for _ in range(8):  # each tenant, on each connection that may serve it
                 await warm.run(iter(raw_stream(every, token)), 1e9)
             await warm.run(streams[strategy], options.seconds)
     ratios: list[tuple[float, float]] = []

@@ -9,6 +9,7 @@ run on another back-end: what a connection has prepared or set there is gone, or
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 from asyncpg import exceptions as postgres
@@ -23,7 +24,7 @@ from ..trouble import driver_error
 __all__ = ["verify_pooler"]
 
 _PID = "SELECT pg_backend_pid()"
-_PROBE_SECONDS = 1.0
+_CONNECT_SECONDS, _PROBE_SECONDS = 5.0, 1.0
 _STRANGE_STATEMENTS = (
     postgres.InvalidSQLStatementNameError,
     postgres.DuplicatePreparedStatementError,
@@ -111,22 +112,22 @@ async def _shares_back_ends(engine: AsyncEngine) -> bool:
     Only a transaction pooler does that. Under load the second may get another back-end, so False
     proves nothing.
     """
-    pool = engine.pool.recreate()  # two connections that count in nobody's pool
-    try:
-        first, second = [await greenlet_spawn(pool.connect) for _ in range(2)]
-        one: Any = first.driver_connection
-        other: Any = second.driver_connection
+    async with AsyncExitStack() as stack:
         try:
-            if one is other:
-                return False  # a pool of one connection
+            async with asyncio.timeout(_CONNECT_SECONDS):  # settings are statements, and wait too
+                one, other = [await _beside_the_pool(engine, stack) for _ in range(2)]
             async with asyncio.timeout(_PROBE_SECONDS):
                 pid = await one.fetchval(_PID)
                 await other.execute("BEGIN")  # takes the back-end that was given back last
                 return await other.fetchval(_PID) == pid
         except TimeoutError:
             return False  # a session pooler that is full
-        finally:
-            for connection in (first, second):
-                await greenlet_spawn(connection.invalidate)
-    finally:
-        await greenlet_spawn(pool.dispose)
+
+
+async def _beside_the_pool(engine: AsyncEngine, stack: AsyncExitStack) -> Any:
+    """A connection of a pool of its own: the engine's may have room for one, and it is in use."""
+    pool = engine.pool.recreate()
+    stack.push_async_callback(greenlet_spawn, pool.dispose)
+    connection = await greenlet_spawn(pool.connect)
+    stack.push_async_callback(greenlet_spawn, connection.invalidate)
+    return connection.driver_connection

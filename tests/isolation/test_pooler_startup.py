@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -15,6 +16,7 @@ from example_app.data import ACME
 from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
 from fraiseql_strawberry.errors import SetupError
+from fraiseql_strawberry.isolation import pooler
 from tests.pgbouncer import PgBouncer
 
 MakeTenancy = Callable[..., Tenancy]
@@ -102,6 +104,52 @@ async def test_what_is_declared_is_a_valid_answer(
     urls = pgbouncer(mode, pool_size=4).urls(blog) if pooled else blog
     async with make_tenancy(urls, database={"pooler": mode}) as tenancy:
         await tenancy.ready()
+
+
+@pytest.mark.parametrize("behind", [1, 4])
+async def test_a_pool_of_one_starts_behind_a_session_pooler(
+    blog: Urls,
+    make_tenancy: MakeTenancy,
+    pgbouncer: MakePgBouncer,
+    behind: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The start looks at two connections; the service needs no second one for that."""
+    monkeypatch.setattr(pooler, "_CONNECT_SECONDS", 1.0)
+    urls = pgbouncer("session", pool_size=behind).urls(blog)
+    one = {"pooler": "session", "pool_size": 1, "max_overflow": 0, "pool_timeout": 1}
+    async with asyncio.timeout(10), make_tenancy(urls, database=one) as tenancy:
+        await tenancy.ready()
+        pool: Any = tenancy.isolation.engine_for(str(ACME)).pool
+        assert (pool.checkedout(), pool.checkedin()) == (0, 1)
+
+
+async def test_a_start_that_fails_half_way_leaves_no_connection(
+    blog: Urls, make_tenancy: MakeTenancy, pgbouncer: MakePgBouncer
+) -> None:
+    bouncer = pgbouncer("session", pool_size=4, max_client_conn="2")  # the start looks at a third
+    async with engine_of(bouncer.urls(blog)) as engine:
+        tenancy = make_tenancy(
+            bouncer.urls(blog), database={"pooler": "session"}, options={"engine": engine}
+        )
+        with pytest.raises(Exception, match="max_client_conn") as refused:
+            await tenancy.start()
+    async with asyncio.timeout(5):
+        while not await takes_two(bouncer, blog):
+            await asyncio.sleep(0.05)
+    del refused  # what it was raised from was kept until here: nobody else closed anything
+
+
+async def takes_two(bouncer: PgBouncer, blog: Urls) -> bool:
+    """Whether PgBouncer has room for two clients."""
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            try:
+                connection = await asyncpg.connect(bouncer.urls(blog).app_url)
+            except asyncpg.PostgresError:
+                return False
+            stack.push_async_callback(connection.close)
+    return True
 
 
 @pytest.mark.parametrize("chosen", ["row", "schema"])

@@ -7,6 +7,7 @@ from typing import Any, cast
 from strawberry import Schema
 from strawberry.types.field import StrawberryField
 
+from .aggregate_part import PartField
 from .definition import OperationField
 from .executor import has_own_executor
 from .relation import RelationField
@@ -39,7 +40,7 @@ def info_is_seen(field: object) -> bool:
         return True
     if isinstance(field, OperationField):
         return field.operation.source is None and field.operation.info
-    if type(field) is RelationField:
+    if type(field) in (RelationField, PartField):
         return False
     resolver = cast(Any, field).base_resolver
     return resolver is not None and resolver.info_parameter is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast, overload
@@ -13,6 +13,7 @@ from strawberry.types.fields.resolver import StrawberryResolver
 
 from ..errors import SchemaError
 from ..sql.source import Source, SourceQuery, parse_order_by
+from .aggregate import AGGREGATE, AggregateField, Aggregation
 from .connection import PAGE_ARGUMENTS, ConnectionField
 from .definition import (
     ARGUMENTS,
@@ -51,6 +52,7 @@ def query(
     auto_params: AutoParams = False,
     where: Sequence[str] | None = None,
     relay: bool = False,
+    aggregate: bool | Sequence[str] = False,
     tenant: bool = True,
     **options: Any,
 ) -> Callable[[Function], Any]: ...
@@ -66,6 +68,7 @@ def query(
     auto_params: AutoParams = False,
     where: Sequence[str] | None = None,
     relay: bool = False,
+    aggregate: bool | Sequence[str] = False,
     tenant: bool = True,
     **options: Any,
 ) -> Any:
@@ -86,6 +89,9 @@ def query(
         where: The columns that `where` is for; it is then an argument in any case.
         relay: Make the field a Relay connection of the rows, with cursors: `first`, `after`,
             `last` and `before` choose the page.
+        aggregate: Make the field what the rows come to: their number, and the least, the greatest,
+            the sum and the average of columns, also by groups. A list names the columns; True is
+            all of them.
         tenant: False for fields that are served without a tenant.
         **options: Whatever `strawberry.field` takes (`name`, `permission_classes`, …).
 
@@ -94,22 +100,33 @@ def query(
     """
     if not tenant and sql_source is not None:
         raise SchemaError("a query with sql_source needs a tenant: take tenant=False out")
-    if sql_source is None and (auto_params or where or relay):
+    if sql_source is None and (auto_params or where or relay or aggregate):
         raise SchemaError(
-            "auto_params, where and relay need a sql_source: a body reads its own arguments"
+            "auto_params, where, relay and aggregate need a sql_source: a body reads its own "
+            "arguments"
+        )
+    if aggregate and (relay or id_arg or order_by):
+        raise SchemaError(
+            "an aggregate has no order and no pages: take relay, id_arg, order_by out"
         )
 
     def decorate(function: Function) -> QueryField:
         declared = inspect.signature(function).parameters
-        generated = automatic(function.__name__, auto_params, where, declared, relay=relay)
+        name, aggregated = function.__name__, aggregate is not False
+        generated = automatic(name, auto_params, where, declared, relay=relay, aggregate=aggregated)
         if generated is not None:
             options["metadata"] = {**options.get("metadata", {}), ARGUMENTS: generated}
         source = _source_query(function, sql_source, id_arg, order_by) if sql_source else None
         if relay and source is not None:
             source = replace(source, relay=True)
+        field_class = ConnectionField if relay else QueryField
+        if aggregated and source is not None:
+            source, field_class = _aggregated(name, source, declared), AggregateField
+            aggregation = Aggregation.of(name, aggregate)
+            options["metadata"] = {**options.get("metadata", {}), AGGREGATE: aggregation}
         scopes, info = required_scopes(function), takes_info(function)
         operation = Operation("query", tenant, scopes=scopes, source=source, info=info)
-        return _field(ConnectionField if relay else QueryField, function, operation, options)
+        return _field(field_class, function, operation, options)
 
     return decorate if function is None else decorate(function)
 
@@ -208,6 +225,13 @@ def _source_query(
         order_by=parse_order_by(order_by),
         filters={name: name for name in names if name not in _LIST_ARGUMENTS},
     )
+
+
+def _aggregated(name: str, source: SourceQuery, declared: Collection[str]) -> SourceQuery:
+    for argument in ("limit", "offset", "order_by"):
+        if argument in declared:
+            raise SchemaError(f"{name}(): an aggregate is of all rows: take {argument!r} out")
+    return replace(source, aggregate=True)
 
 
 def _field(

@@ -15,6 +15,7 @@ from .scalars import Scalar
 from .source import Source
 
 __all__ = [
+    "Aggregate",
     "And",
     "Behind",
     "ColumnRef",
@@ -28,10 +29,14 @@ __all__ = [
     "Exists",
     "Field",
     "Filter",
+    "Function",
+    "Groups",
     "Hop",
     "Join",
     "Keys",
     "Link",
+    "Measure",
+    "Measures",
     "Nested",
     "NodeOf",
     "Not",
@@ -371,7 +376,72 @@ class Connection:
     nullable: bool = False
 
 
-Field = Value | Constant | Nested | Document | Connection
+Function = Literal["count", "min", "max", "sum", "avg", "key"]
+"""What is made of many rows; "key" is what all rows of a group have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One value of many rows, under a response key.
+
+    Args:
+        key: The key.
+        function: What is made of them.
+        column: Of which column; None for their number.
+        scalar: As what.
+        marked: As in `Value`.
+    """
+
+    key: str
+    function: Function
+    column: ColumnRef | None
+    scalar: Scalar
+    marked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Several of them as an object, under a response key."""
+
+    key: str
+    fields: tuple[Constant | Measure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The rows in groups that have values in common, in the order of these, under a response key.
+
+    Args:
+        key: The key.
+        by: The columns, and as what each is read.
+        fields: What the response has of each group.
+        limit: How many groups at the most.
+    """
+
+    key: str
+    by: tuple[tuple[ColumnRef, Scalar], ...]
+    fields: tuple[Constant | Measure | Measures, ...]
+    limit: Parameter | int
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What many rows come to.
+
+    Args:
+        key: The response key.
+        select: The rows, without fields.
+        fields: What the response has of them.
+        nullable: Whether it may be null.
+    """
+
+    key: str
+    select: Select
+    fields: tuple[Constant | Measure | Measures | Groups, ...]
+    nullable: bool = False
+
+
+Field = Value | Constant | Nested | Document | Connection | Aggregate
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +456,7 @@ class Keys:
 class Plan:
     """A whole operation, or the one field below `keys` for many rows at once."""
 
-    roots: tuple[Constant | Nested | Connection, ...]
+    roots: tuple[Constant | Nested | Connection | Aggregate, ...]
     keys: Keys | None = field(default=None)
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .catalog import OBJECT_COLUMN, ColumnType, quoted
+from .column_text import column_text
 from .keyset import KeysetKey, behind, cursor
 from .naming import SCHEMA_GAP, parameter_text, source_text, type_text
 from .operators import comparison
 from .plan import (
+    Aggregate,
     And,
     Behind,
     ColumnRef,
@@ -43,6 +45,7 @@ from .plan import (
     Total,
     Value,
 )
+from .render_aggregate import AggregateWriter
 from .scalars import literal, output
 
 __all__ = ["MAX_KEY", "TENANT", "Rendered", "render"]
@@ -94,13 +97,15 @@ class _Writer:
         self._tenant_text = tenant
         self._aliases = 0
 
-    def operation(self, roots: tuple[Constant | Nested | Connection, ...]) -> str:
+    def operation(self, roots: tuple[Constant | Nested | Connection | Aggregate, ...]) -> str:
         columns = ", ".join(self._field(root, "") for root in roots)
         return f"SELECT row_to_json(t$) FROM (SELECT {columns}) AS t$"
 
-    def keyed(self, keys: Keys, roots: tuple[Constant | Nested | Connection, ...]) -> str:
+    def keyed(
+        self, keys: Keys, roots: tuple[Constant | Nested | Connection | Aggregate, ...]
+    ) -> str:
         """One JSON array with the value of the one root for each key, in the order of the keys."""
-        parent = self._alias()
+        parent = self.alias()
         arrays = ", ".join(self._parameter(p) for p in keys.parameters)
         names = ", ".join([*(quoted(ref.name) for ref in keys.columns), '"#"'])
         (root,) = roots
@@ -113,7 +118,8 @@ class _Writer:
             f'AS {parent}({names}) ORDER BY {parent}."#"))'
         )
 
-    def _alias(self) -> str:
+    def alias(self) -> str:
+        """A name for rows that no other rows of the statement have."""
         # A name that no response key can have: in SELECT t2 FROM (SELECT … AS t2) AS t2 it would
         # be the column.
         self._aliases += 1
@@ -124,7 +130,7 @@ class _Writer:
             case Value():
                 value = output(
                     field.scalar,
-                    _column(field.column, alias),
+                    column_text(field.column, alias),
                     field.column.type,
                     marked=field.marked,
                 )
@@ -136,6 +142,8 @@ class _Writer:
                 value = self._document(field, alias)
             case Connection():
                 value = self._connection(field)
+            case Aggregate():
+                value = AggregateWriter(self).text(field)
         return f"{value} AS {quoted(field.key)}"
 
     def _nested(self, field: Nested, parent: str) -> str:
@@ -143,7 +151,7 @@ class _Writer:
         return f"ARRAY({rows})" if field.many else f"({rows})"
 
     def _connection(self, field: Connection) -> str:
-        page, row = self._alias(), self._alias()
+        page, row = self.alias(), self.alias()
         columns = ", ".join(
             f"{self._of_connection(below, field, page)} AS {quoted(below.key)}"
             for below in field.fields
@@ -156,16 +164,16 @@ class _Writer:
         )
 
     def _page(self, field: Connection) -> str:
-        select, alias = field.select, self._alias()
+        select, alias = field.select, self.alias()
         order = ", ".join(self._order(key, alias) for key in select.order)
         prefix = self._parameter(field.prefix)
-        keys = [_as_text(key.column, _column(key.column, alias)) for key in select.order]
+        keys = [_as_text(key.column, column_text(key.column, alias)) for key in select.order]
         columns = [
             f'row_number() OVER (ORDER BY {order}) AS "#"',
             f'{cursor(prefix, keys)} AS "#c"',
         ]
         for number, fields in enumerate(field.nodes):
-            row = self._alias()
+            row = self.alias()
             node = ", ".join(self._field(below, alias) for below in fields)
             columns.append(
                 f'(SELECT row_to_json({row}) FROM (SELECT {node}) AS {row}) AS "{number}"'
@@ -173,7 +181,7 @@ class _Writer:
         sql = f"SELECT {', '.join(columns)} FROM {source_text(select.source)} AS {alias}"
         where = [*self._tenant(select.tenant, alias), self._all(select.filters, alias)]
         sql += f" WHERE {' AND '.join(where)}"
-        return f"{sql} ORDER BY {order} LIMIT {self._number(select.limit)} + 1"
+        return f"{sql} ORDER BY {order} LIMIT {self.number(select.limit)} + 1"
 
     def _of_connection(
         self, field: Constant | EdgeList | PageFacts | Total, connection: Connection, page: str
@@ -182,20 +190,20 @@ class _Writer:
             case Constant():
                 return literal(field.text)
             case Total():
-                alias = self._alias()
+                alias = self.alias()
                 counted = self._all(connection.counted, alias)
                 where = " AND ".join([*self._tenant(connection.select.tenant, alias), counted])
                 source = source_text(connection.select.source)
                 return f"(SELECT count(*) FROM {source} AS {alias} WHERE {where})"
             case PageFacts():
-                row = self._alias()
+                row = self.alias()
                 facts = ", ".join(
                     f"{self._fact(fact, connection, page)} AS {quoted(fact.key)}"
                     for fact in field.fields
                 )
                 return f"(SELECT {row} FROM (SELECT {facts}) AS {row})"
             case EdgeList():
-                row = self._alias()
+                row = self.alias()
                 columns = ", ".join(_of_edge(below, page) for below in field.fields)
                 rows = self._page_rows(connection, page, columns, backwards=connection.backwards)
                 return f"ARRAY(SELECT {row} FROM ({rows}) AS {row})"
@@ -210,18 +218,19 @@ class _Writer:
         ahead = fact.name == ("has_previous_page" if connection.backwards else "has_next_page")
         if not ahead:
             return "true" if connection.bounded else "false"
-        return f"(SELECT count(*) FROM {page}) > {self._number(connection.select.limit)}"
+        return f"(SELECT count(*) FROM {page}) > {self.number(connection.select.limit)}"
 
     def _page_rows(
         self, connection: Connection, page: str, columns: str, *, backwards: bool
     ) -> str:
-        limit = self._number(connection.select.limit)
+        limit = self.number(connection.select.limit)
         order = " DESC" if backwards else ""
         return (
             f'SELECT {columns} FROM {page} WHERE {page}."#" <= {limit} ORDER BY {page}."#"{order}'
         )
 
-    def _number(self, number: Parameter | int | None) -> str:
+    def number(self, number: Parameter | int | None) -> str:
+        """How many: a number of ours, or the client's."""
         return self._parameter(number) if isinstance(number, Parameter) else str(number)
 
     def _behind(self, condition: Behind, alias: str) -> str:
@@ -229,7 +238,7 @@ class _Writer:
         return behind(
             [
                 KeysetKey(
-                    _column(key.column, alias),
+                    column_text(key.column, alias),
                     self._parameter(parameter),
                     key.descending,
                     key.nulls == "first" if key.nulls else key.descending,
@@ -240,10 +249,10 @@ class _Writer:
         )
 
     def _document(self, field: Document, parent: str) -> str:
-        json = _column(field.column, parent)
+        json = column_text(field.column, parent)
         if field.column.type != _JSONB:
             json = f"to_jsonb({json})"
-        alias, row = self._alias(), self._alias()
+        alias, row = self.alias(), self.alias()
         columns = ", ".join(self._field(below, alias) for below in field.fields)
         column = quoted(OBJECT_COLUMN)
         is_object = f"jsonb_typeof({alias}.{column}) = 'object'"
@@ -258,8 +267,13 @@ class _Writer:
         origin = f"(SELECT {json} AS {column} OFFSET 0) AS {alias}"
         return f"(SELECT {row} FROM (SELECT {columns} FROM {origin} WHERE {is_object}) AS {row})"
 
+    def rows(self, select: Select, alias: str) -> str:
+        """`FROM … WHERE …`: all rows of a source for which its conditions hold."""
+        where = [*self._tenant(select.tenant, alias), self._all(select.filters, alias)]
+        return f"FROM {source_text(select.source)} AS {alias} WHERE {' AND '.join(where)}"
+
     def _select(self, select: Select, join: Join | None, parent: str) -> str:
-        alias, row = self._alias(), self._alias()
+        alias, row = self.alias(), self.alias()
         columns = ", ".join(self._field(field, alias) for field in select.fields)
         origin = f"{source_text(select.source)} AS {alias}"
         conditions: list[str] = []
@@ -281,18 +295,18 @@ class _Writer:
         return f"SELECT {row} FROM ({sql}) AS {row}"
 
     def _join(self, join: Join, alias: str, parent: str) -> tuple[str, list[str]]:
-        locals_ = [_column(ref, parent) for ref in join.local]
-        remotes = [_column(ref, alias) for ref in join.remote]
+        locals_ = [column_text(ref, parent) for ref in join.local]
+        remotes = [column_text(ref, alias) for ref in join.remote]
         if join.link is None:
             return "", [f"{b} = {a}" for a, b in zip(locals_, remotes, strict=True)]
-        link = self._alias()
+        link = self.alias()
         pairs = zip(join.link.remote, remotes, strict=True)
-        matches = [f"{_column(ref, link)} = {remote}" for ref, remote in pairs]
+        matches = [f"{column_text(ref, link)} = {remote}" for ref, remote in pairs]
         on = " AND ".join([*matches, *self._tenant(join.link.tenant, link)])
         pairs = zip(join.link.local, locals_, strict=True)
         return (
             f" JOIN {source_text(join.link.source)} AS {link} ON {on}",
-            [f"{_column(ref, link)} = {local}" for ref, local in pairs],
+            [f"{column_text(ref, link)} = {local}" for ref, local in pairs],
         )
 
     def _condition(self, condition: Condition, alias: str) -> str:
@@ -323,14 +337,14 @@ class _Writer:
     def _compare(self, compare: Compare, alias: str) -> str:
         parameter = compare.parameter and self._parameter(compare.parameter)
         path = compare.path and self._parameter(compare.path)
-        column = _column(compare.column, alias)
+        column = column_text(compare.column, alias)
         return comparison(compare.operator, column, compare.column.type, parameter, path)
 
     def _hop(
         self, hop: Hop, parent: str, below: Order | None, conditions: tuple[Condition, ...] = ()
     ) -> str:
         """The rows of one step: nothing of them, or what an order wants of them."""
-        alias = self._alias()
+        alias = self.alias()
         joined, where = self._join(hop.join, alias, parent)
         where += self._tenant(hop.tenant, alias)
         origin = f"{source_text(hop.source)} AS {alias}{joined}"
@@ -355,11 +369,11 @@ class _Writer:
 
     def _ordered(self, key: Order, alias: str) -> str:
         if not key.hops:
-            return _column(key.column, alias)
+            return column_text(key.column, alias)
         return f"({self._hop(key.hops[0], alias, replace(key, hops=key.hops[1:]))})"
 
     def _filter(self, filter_: Filter, alias: str) -> str:
-        column, parameter = _column(filter_.column, alias), self._parameter(filter_.parameter)
+        column, parameter = column_text(filter_.column, alias), self._parameter(filter_.parameter)
         one_of_many = filter_.parameter.array and not filter_.column.type.array
         return f"{column} = ANY({parameter})" if one_of_many else f"{column} = {parameter}"
 
@@ -367,28 +381,10 @@ class _Writer:
         """What tells Citus the one shard that the rows are on, before any policy is asked."""
         if ref is None:
             return []
-        return [f"{_column(ref, alias)} = {self._tenant_text}::{type_text(ref.type)}"]
+        return [f"{column_text(ref, alias)} = {self._tenant_text}::{type_text(ref.type)}"]
 
     def _parameter(self, parameter: Parameter) -> str:
         return parameter_text(self._first + parameter.slot, parameter.type, array=parameter.array)
-
-
-def _column(ref: ColumnRef, alias: str) -> str:
-    if ref.document is None and not ref.from_json:
-        return f"{alias}.{quoted(ref.name)}"
-    if ref.document is None:
-        json = f"{alias}.{quoted(ref.name)}"
-    else:
-        json = f"{alias}.{quoted(ref.document)}->{literal(ref.name)}"
-    if ref.type.array:
-        return (
-            f"CASE WHEN jsonb_typeof({json}) = 'array' THEN "
-            f"ARRAY(SELECT v::{ref.type.name} FROM jsonb_array_elements_text({json}) AS e(v)) END"
-        )
-    if ref.type.name == "jsonb":
-        return f"({json})"
-    text = f"({json.replace('->', '->>', 1)})"
-    return text if ref.type.name == "text" else f"{text}::{ref.type.name}"
 
 
 def _of_edge(field: Constant | CursorOf | NodeOf, page: str) -> str:

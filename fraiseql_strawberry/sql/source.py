@@ -105,6 +105,7 @@ class SourceQuery:
         order_by: The fixed order of a list.
         filters: GraphQL argument (python name) → column, for arguments that filter.
         relay: Whether the rows are a connection.
+        aggregate: Whether the field is what the rows come to.
     """
 
     source: Source
@@ -113,3 +114,4 @@ class SourceQuery:
     order_by: tuple[OrderKey, ...] = ()
     filters: dict[str, str] = field(default_factory=dict[str, str])
     relay: bool = False
+    aggregate: bool = False

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...sql.plan import (
+    Aggregate,
     Connection,
     Constant,
     Document,
     Field,
+    Groups,
+    Measure,
     Nested,
     Parameter,
     Plan,
@@ -74,19 +77,39 @@ def _described(field: Field, keys: bool) -> dict[str, Any]:
             "offset": _bound(select.offset),
         }
     found |= {
-        "columns": _columns(below, keys),
+        "columns": _measured(field) if isinstance(field, Aggregate) else _columns(below, keys),
         "below": [_described(one, keys) for one in below if isinstance(one, (Nested, Document))],
     }
     return {name: value for name, value in found.items() if value not in (None, [])}
 
 
-def _rows(field: Nested | Connection) -> str:
+def _rows(field: Nested | Connection | Aggregate) -> str:
     if isinstance(field, Connection):
         return "a page"
+    if isinstance(field, Aggregate):
+        return "many"
     return "many" if field.many else "one"
 
 
-def _fields_of(field: Nested | Document | Connection) -> tuple[Field, ...]:
+def _measured(field: Aggregate) -> list[str]:
+    """The values that rows are asked for: `count(*)`, `max(views)`, and `… by published`."""
+
+    def values(parts: Any, by: str) -> Iterator[str]:
+        for part in parts:
+            if isinstance(part, Groups):
+                columns = ", ".join(column_name(ref) for ref, _ in part.by)
+                yield from values(part.fields, f" by {columns}")
+            elif isinstance(part, Measure):
+                if part.function != "key":
+                    column = "*" if part.column is None else column_name(part.column)
+                    yield f"{part.function}({column}){by}"
+            elif not isinstance(part, Constant):
+                yield from values(part.fields, by)
+
+    return list(dict.fromkeys(values(field.fields, "")))
+
+
+def _fields_of(field: Nested | Document | Connection | Aggregate) -> tuple[Field, ...]:
     match field:
         case Nested():
             return field.select.fields
@@ -94,6 +117,8 @@ def _fields_of(field: Nested | Document | Connection) -> tuple[Field, ...]:
             return field.fields
         case Connection():
             return tuple(below for fields in field.nodes for below in fields)
+        case Aggregate():
+            return ()
 
 
 def _columns(fields: tuple[Field, ...], keys: bool) -> list[str]:
@@ -113,6 +138,11 @@ def _bound(value: Parameter | int | None) -> str | int | None:
 
 
 def _parameters(field: Field) -> Iterator[Parameter]:
+    if isinstance(field, Aggregate):
+        groups = (part for part in field.fields if isinstance(part, Groups))
+        yield from (each.limit for each in groups if isinstance(each.limit, Parameter))
+        yield from parameters_of(field.select.filters)
+        return
     if not isinstance(field, (Nested, Document, Connection)):
         return
     if isinstance(field, Connection):

@@ -13,15 +13,16 @@ from graphql import FieldNode
 
 from ...sql.catalog import Catalog
 from ...sql.parameters import parameter_type
-from ...sql.plan import ColumnRef, Connection, Document, Field, Nested, Parameter, Value
+from ...sql.plan import Aggregate, ColumnRef, Connection, Document, Field, Nested, Parameter, Value
 from ...sql.scalars import Scalar
 from ...sql.source import JsonObject, Origin
 from ..relation import Prefetched
+from .aggregates import AggregateReader
 from .arguments import Known, Values
 from .builder import Builder, Expanded
 from .columns import document_ref, leaf_ref
 from .connection_rows import EDGES, PAGE_INFO, TOTAL, ConnectionRows
-from .fields import Connected, Embedded, Leaf, Opaque, Related, without_obstacle
+from .fields import Aggregated, Connected, Embedded, Leaf, Opaque, Related, without_obstacle
 from .finished import FinishedBuilder
 from .hydrate import RowHydrator, Rows, parser
 from .index import ObjectIndex, SchemaIndex
@@ -100,6 +101,12 @@ class AttributeBuilder(Builder):
         made = connection_of(key, page, field, fields, [below.fields])
         cost = Cost(page.cost.limit, page.cost.slot, (*page.cost.below, *below.costs))
         return made, cost, ConnectionRows(self.index.object(field.connection).cls, below.hydrate)
+
+    def aggregate(
+        self, key: str, field: Aggregated, nodes: Sequence[FieldNode]
+    ) -> tuple[Aggregate, Cost, Any]:
+        """What rows come to, and what makes values of it."""
+        return AggregateReader(self, field, in_response=False).read(key, nodes)
 
     def _asked(
         self, connection: ObjectIndex, nodes: Sequence[FieldNode]

@@ -16,6 +16,7 @@ from graphql import FieldNode, GraphQLInputObjectType, GraphQLList
 from ...sql.catalog import Catalog, ColumnType
 from ...sql.parameters import parameter_type
 from ...sql.plan import (
+    Aggregate,
     Condition,
     Connection,
     Document,
@@ -34,7 +35,7 @@ from .comparing import comparable_values
 from .conditions import Conditions
 from .connections import Page, read_page
 from .core import argument_type, named_type, nullable_type
-from .fields import Argument, Connected, Embedded, Related, Root
+from .fields import Aggregated, Argument, Arguments, Connected, Embedded, Related, Root
 from .hops import fixed_order
 from .index import ObjectIndex, SchemaIndex
 from .joins import join_of
@@ -100,10 +101,10 @@ class Builder(ABC):
     def root(self, key: str, root: Root, nodes: Sequence[FieldNode]) -> tuple[Nested, Cost, Any]:
         """A root field."""
         object_, query = self.index.object(root.target), root.query
-        values = self._arguments(nodes, root)
+        values = self.arguments(nodes, root.arguments)
         conditions, costs = self._conditions(object_, root, values)
         refs = self._ordered(object_, root, values)
-        limit, offset, cost = self._bounds(values, root.many, self.settings.max_limit)
+        limit, offset, cost = self.bounds(values, root.many, self.settings.max_limit)
         if not root.many and refs:
             limit = 1  # the first of an order; without one, a second row is an error
         below = self.expand(object_, query.source, nodes)
@@ -122,7 +123,7 @@ class Builder(ABC):
     def page(self, field: Connected, nodes: Sequence[FieldNode]) -> Page:
         """The page of a connection, without what is read of its rows."""
         object_ = self.index.object(field.target)
-        values = self._arguments(nodes, field)
+        values = self.arguments(nodes, field.arguments)
         conditions, costs = self._conditions(object_, field, values)
         order = self._ordered(object_, field, values)
         page = read_page(
@@ -137,6 +138,25 @@ class Builder(ABC):
     ) -> tuple[Connection, Cost, Any]:
         """A root field that is a page of rows."""
 
+    def rows(
+        self, field: Aggregated, nodes: Sequence[FieldNode]
+    ) -> tuple[Select, tuple[Cost, ...]]:
+        """The rows of an aggregate, and what its conditions cost."""
+        values = self.arguments(nodes, field.arguments)
+        conditions, costs = self._conditions(self.index.object(field.target), field, values)
+        source = field.query.source
+        select = Select(
+            *(self.catalog.located(source), (), conditions),
+            tenant=tenant_ref(self.catalog, source),
+        )
+        return select, costs
+
+    @abstractmethod
+    def aggregate(
+        self, key: str, field: Aggregated, nodes: Sequence[FieldNode]
+    ) -> tuple[Aggregate, Cost, Any]:
+        """A root field that is what rows come to."""
+
     def related(
         self,
         key: str,
@@ -149,9 +169,9 @@ class Builder(ABC):
         object_, relation = self.index.object(field.target), field.relation
         remote = self.source_of(object_)
         join = join_of(self.catalog, parent, source, object_, remote, relation)
-        values = self._arguments(nodes, field)
+        values = self.arguments(nodes, field.arguments)
         default = self.settings.default_limit if relation.limit is None else relation.limit
-        limit, offset, cost = self._bounds(values, field.many, default)
+        limit, offset, cost = self.bounds(values, field.many, default)
         order = fixed_order(self.catalog, object_, remote, relation.order_by)
         if not field.many and order:
             limit = 1
@@ -184,10 +204,11 @@ class Builder(ABC):
             raise SteppedAside(f"{object_.name} has no sql_source")
         return object_.source
 
-    def _arguments(
-        self, nodes: Sequence[FieldNode], field: Root | Related
+    def arguments(
+        self, nodes: Sequence[FieldNode], arguments: Arguments
     ) -> dict[str, ArgumentValue]:
-        return read_arguments(nodes[0], field.arguments, self.values, self._lifted)
+        """What a field is given."""
+        return read_arguments(nodes[0], arguments, self.values, self._lifted)
 
     def _filter(
         self,
@@ -259,9 +280,10 @@ class Builder(ABC):
         keys = tuple(key for item in items for key in parse_order_by(_order_text(item)))
         return fixed_order(self.catalog, object_, source, keys)
 
-    def _bounds(
+    def bounds(
         self, values: Mapping[str, ArgumentValue], many: bool, default: int
     ) -> tuple[Parameter | int | None, Parameter | None, Cost]:
+        """Limit and offset of a list, and what it costs."""
         if not many:
             return None, None, Cost(1)
         highest = self.settings.max_limit

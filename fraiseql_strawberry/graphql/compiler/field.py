@@ -13,6 +13,7 @@ from ...errors import SchemaError
 from ...sql.catalog import Catalog
 from ...sql.parameters import converter, parameter_type
 from ...sql.plan import (
+    Aggregate,
     Connection,
     Document,
     Field,
@@ -32,7 +33,16 @@ from .attributes import AttributeBuilder
 from .builder import Builder
 from .columns import column_ref, tenant_ref
 from .comparing import comparable_values
-from .fields import Connected, FieldIndex, Opaque, Related, Root, Written, without_obstacle
+from .fields import (
+    Aggregated,
+    Connected,
+    FieldIndex,
+    Opaque,
+    Related,
+    Root,
+    Written,
+    without_obstacle,
+)
 from .finished import Finished, FinishedRows
 from .given import given_arguments
 from .hydrate import Rows
@@ -368,7 +378,9 @@ class _Field:
             finishing=finishing,
         )
 
-        def build(reader: Builder) -> tuple[Nested | Connection, Cost, Rows]:
+        def build(reader: Builder) -> tuple[Nested | Connection | Aggregate, Cost, Rows]:
+            if isinstance(field, Aggregated):
+                return reader.aggregate(_VALUE, field, self._nodes)
             if isinstance(field, Connected):
                 return reader.connection(_VALUE, field, self._nodes)
             if isinstance(field, Root):
@@ -401,7 +413,7 @@ def _may_be_any_number(field: Field) -> bool:
             return any(map(_may_be_any_number, field.select.fields))
         case Document():
             return any(map(_may_be_any_number, field.fields))
-        case Connection():
+        case Connection() | Aggregate():
             return True  # how many rows there are has no bound
         case _:
             return False

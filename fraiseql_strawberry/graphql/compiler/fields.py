@@ -11,8 +11,11 @@ from graphql import GraphQLArgument
 from ...sql.scalars import Scalar
 from ...sql.source import Relation, SourceQuery
 from ...sql.write import SourceWrite
+from ..aggregate_part import PartMeaning
 
 __all__ = [
+    "Aggregated",
+    "AggregatedPart",
     "Argument",
     "Arguments",
     "Attribute",
@@ -109,6 +112,34 @@ class Connected(Root):
 
 
 @dataclass(frozen=True, slots=True)
+class Aggregated(Root):
+    """A root field that is what a source's rows come to; `target` is the type of a row.
+
+    Args:
+        aggregate: The GraphQL name of the generated type.
+    """
+
+    aggregate: str
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatedPart:
+    """A field of an aggregate.
+
+    Args:
+        meaning: What it stands for.
+        target: The GraphQL name of its type, where that is an object.
+        scalar: How the fast lane writes it; None where only the user's own scalar knows.
+        arguments: Its arguments.
+    """
+
+    meaning: PartMeaning
+    target: str | None
+    scalar: Scalar | None
+    arguments: Arguments
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """A root field that writes rows, and whose value is what they are then.
 
@@ -144,10 +175,10 @@ class Opaque:
     """
 
     reason: str
-    behind: Leaf | Embedded | Related | Root | Written | None = None
+    behind: Leaf | Embedded | Related | Root | AggregatedPart | Written | None = None
 
 
-FieldIndex = Leaf | Embedded | Related | Root | Written | Opaque
+FieldIndex = Leaf | Embedded | Related | Root | AggregatedPart | Written | Opaque
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 from graphql import FieldNode
 
-from ...sql.plan import Connection
+from ...sql.plan import Aggregate, Connection
 from ...sql.source import Origin
 from .builder import Expanded
-from .fields import Connected
+from .fields import Aggregated, Connected
 from .index import ObjectIndex
 from .response import ResponseBuilder
 from .statement import Cost
@@ -68,3 +68,10 @@ class FinishedBuilder(ResponseBuilder):
         """A page of rows, to be taken as it is."""
         connection, cost, _ = super().connection(key, field, nodes)
         return connection, cost, _ROWS
+
+    def aggregate(
+        self, key: str, field: Aggregated, nodes: Sequence[FieldNode]
+    ) -> tuple[Aggregate, Cost, Any]:
+        """What rows come to, to be taken as it is."""
+        aggregate, cost, _ = super().aggregate(key, field, nodes)
+        return aggregate, cost, _ROWS

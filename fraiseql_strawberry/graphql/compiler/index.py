@@ -27,11 +27,14 @@ from strawberry.types.private import is_private
 from ...errors import SchemaError
 from ...sql.scalars import Scalar
 from ...sql.source import Source
+from ..aggregate_part import ROWS, PartField
 from ..definition import OPERATION, Operation
 from ..relation import RelationField
 from ..scalars import scalar_kind
 from .core import named_type, nullable_type
 from .fields import (
+    Aggregated,
+    AggregatedPart,
     Argument,
     Arguments,
     Attribute,
@@ -148,7 +151,9 @@ class ObjectIndex:
             return Opaque(f"{self.name}.{name} {reason}", behind)
         return behind
 
-    def _behind(self, field: GraphQLField) -> Leaf | Embedded | Related | Root | Written | None:
+    def _behind(
+        self, field: GraphQLField
+    ) -> Leaf | Embedded | Related | Root | AggregatedPart | Written | None:
         declared = field.extensions.get(_DEFINITION)
         if not isinstance(declared, StrawberryField):
             return None
@@ -156,19 +161,9 @@ class ObjectIndex:
         rows = isinstance(type_, GraphQLObjectType) and depth <= 1
         operation = declared.metadata.get(OPERATION)
         if isinstance(operation, Operation):
-            if operation.write is not None and rows:
-                return Written(
-                    operation.write,
-                    type_.name,
-                    depth == 1,
-                    nullable,
-                    item_nullable,
-                    _arguments(field),
-                )
-            if operation.source is None or not rows:
-                return None
-            root = Root(operation.source, type_.name, depth == 1, nullable, _arguments(field))
-            return self._index.connected(root) if operation.source.relay else root
+            return self._of_operation(operation, field) if rows else None
+        if isinstance(declared, PartField):
+            return self._part(declared, type_, _arguments(field))
         if isinstance(declared, RelationField):
             if not rows:
                 return None
@@ -183,6 +178,22 @@ class ObjectIndex:
             return Embedded(name, type_.name, depth == 1, nullable, item_nullable, required)
         return None
 
+    def _of_operation(self, operation: Operation, field: GraphQLField) -> Root | Written | None:
+        type_, nullable, depth, item_nullable = _unwrapped(cast(Any, field).type)
+        many, arguments = depth == 1, _arguments(field)
+        if operation.write is not None:
+            return Written(operation.write, type_.name, many, nullable, item_nullable, arguments)
+        if operation.source is None:
+            return None
+        return self._index.root(Root(operation.source, type_.name, many, nullable, arguments))
+
+    def _part(self, field: PartField, type_: Any, arguments: Arguments) -> AggregatedPart:
+        if isinstance(type_, GraphQLObjectType):
+            return AggregatedPart(field.meaning, type_.name, None, arguments)
+        return AggregatedPart(
+            field.meaning, None, self._index.scalar(type_, 0, item_nullable=False), arguments
+        )
+
     def _obstacle(self, name: str, field: Any, behind: FieldIndex | None) -> str | None:
         """What of the user's stands between a column and the response."""
         if not isinstance(field, StrawberryField):
@@ -196,6 +207,9 @@ class ObjectIndex:
                 return None  # scopes are the caller's to check: they belong to the request
             case Related():
                 return None if type(field) is RelationField else "has a resolver"
+            case AggregatedPart():
+                known = behind.target or behind.scalar
+                return None if known else "is a scalar of the application's own"
             case Leaf() | Embedded():
                 if type(field) is not StrawberryField:
                     return "has a resolver"
@@ -248,12 +262,36 @@ class SchemaIndex:
                 return field.type
         raise KeyError(python_name)
 
+    def root(self, root: Root) -> Root:
+        """A root field as what its type makes of it: rows, a page of them, or what they come to."""
+        if root.query.aggregate:
+            return self.aggregated(root)
+        return self.connected(root) if root.query.relay else root
+
     def connected(self, root: Root) -> Connected:
         """A root field whose type is a connection."""
         edge = named_type(self.field_type(root.target, "edges"))
         node = named_type(self.field_type(edge.name, "node"))
         return Connected(
             root.query, node.name, True, root.nullable, root.arguments, connection=root.target
+        )
+
+    def aggregated(self, root: Root) -> Aggregated:
+        """A root field whose type was generated for what rows come to.
+
+        Raises:
+            SchemaError: When the type of the rows is not in the schema.
+        """
+        rows: type[Any] = vars(self.object(root.target).cls)[ROWS]
+        try:
+            name = self.object_of(rows).name
+        except SchemaError as error:
+            raise SchemaError(
+                f"{root.target} is of {rows.__name__} rows, and {rows.__name__} is no type of this "
+                f"schema: build it with types=[{rows.__name__}]"
+            ) from error
+        return Aggregated(
+            *(root.query, name, False, root.nullable, root.arguments), aggregate=root.target
         )
 
     def objects(self) -> Iterator[ObjectIndex]:

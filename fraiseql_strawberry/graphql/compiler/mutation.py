@@ -21,6 +21,7 @@ from ...sql.parameters import converter, parameter_type
 from ...sql.plan import Constant, Keys, Parameter, Plan
 from ...sql.render import render
 from .arguments import Known, Values
+from .asked import field_of
 from .core import argument_type, named_type
 from .fields import Written
 from .given import given_arguments
@@ -28,7 +29,7 @@ from .index import ObjectIndex, SchemaIndex
 from .literals import NOTHING_LIFTED, Lifted, Literals
 from .nulls import Nulls
 from .reason import StepAside, SteppedAside
-from .response import ResponseBuilder, field_of, require_sources, root_object
+from .response import ResponseBuilder, require_sources, root_object
 from .selection import Fragments, collect
 from .settings import Settings
 from .shape import Shape

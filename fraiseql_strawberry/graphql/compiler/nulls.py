@@ -11,7 +11,21 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
-from ...sql.plan import Connection, Constant, Document, EdgeList, Field, Nested, NodeOf, Plan, Value
+from ...sql.plan import (
+    Aggregate,
+    Connection,
+    Constant,
+    Document,
+    EdgeList,
+    Field,
+    Groups,
+    Measure,
+    Measures,
+    Nested,
+    NodeOf,
+    Plan,
+    Value,
+)
 from ...sql.scalars import MARKER, Scalar
 
 __all__ = ["Nulls"]
@@ -58,11 +72,11 @@ _NULL_ITEMS = ("[null", ",null")
 
 def _suspects(fields: Sequence[Field]) -> Iterator[str]:
     for field in fields:
-        if isinstance(field, Constant):
-            continue
-        if not field.nullable:
+        if not isinstance(field, Constant) and not field.nullable:
             yield f'"{field.key}":null'
         match field:
+            case Constant():
+                pass
             case Nested():
                 yield from _suspects(field.select.fields)
             case Connection():
@@ -72,20 +86,26 @@ def _suspects(fields: Sequence[Field]) -> Iterator[str]:
                 if field.many and not field.item_nullable:
                     yield from _NULL_ITEMS
                 yield from _suspects(field.fields)
-            case Value(marked=True):
-                yield from _scalar_suspects(field.scalar)
-            case _:
-                pass
+            case Aggregate() | Value():
+                yield from _scalar_suspects(field)
 
 
-def _scalar_suspects(scalar: Scalar) -> Iterator[str]:
-    if scalar.kind in ("int", "enum"):
-        yield '"\\u0000"'
-    if scalar.kind == "float":
-        yield '"NaN"'
-        yield 'Infinity"'
-    if scalar.depth and not scalar.item_nullable:
-        yield from _NULL_ITEMS
+def _scalar_suspects(field: Aggregate | Value) -> Iterator[str]:
+    for scalar in _marked(field):
+        if scalar.kind in ("int", "enum"):
+            yield '"\\u0000"'
+        if scalar.kind == "float":
+            yield '"NaN"'
+            yield 'Infinity"'
+        if scalar.depth and not scalar.item_nullable:
+            yield from _NULL_ITEMS
+
+
+def _marked(field: Aggregate | Value) -> Iterator[Scalar]:
+    if isinstance(field, Aggregate):
+        yield from (measure.scalar for measure in _measures(field.fields) if measure.marked)
+    elif field.marked:
+        yield field.scalar
 
 
 def _wrong(field: Field, row: Any) -> bool:
@@ -98,6 +118,8 @@ def _wrong(field: Field, row: Any) -> bool:
         return field.marked and _wrong_scalar(field.scalar, value, field.scalar.depth)
     if isinstance(field, Connection):
         return _wrong_edge(field, value)
+    if isinstance(field, Aggregate):
+        return any(_wrong_part(part, value) for part in field.fields)
     rows = cast(list[Any], value) if field.many else [value]
     if isinstance(field, Nested):
         return any(_wrong(below, row) for row in rows for below in field.select.fields)
@@ -119,6 +141,28 @@ def _wrong_edge(connection: Connection, value: Any) -> bool:
         if isinstance(node, NodeOf)
         for field in connection.nodes[node.number]
     )
+
+
+def _measures(parts: Sequence[Constant | Measure | Measures | Groups]) -> Iterator[Measure]:
+    for part in parts:
+        if isinstance(part, Measure):
+            yield part
+        elif not isinstance(part, Constant):
+            yield from _measures(part.fields)
+
+
+def _wrong_part(part: Constant | Measure | Measures | Groups, row: Any) -> bool:
+    value = row[part.key]
+    match part:
+        case Constant():
+            return False
+        case Measure():
+            # Any of them may be null: there may be no row.
+            return part.marked and value is not None and _wrong_scalar(part.scalar, value, 0)
+        case Measures():
+            return any(_wrong_part(below, value) for below in part.fields)
+        case Groups():
+            return any(_wrong_part(below, group) for group in value for below in part.fields)
 
 
 def _wrong_scalar(scalar: Scalar, value: Any, depth: int) -> bool:

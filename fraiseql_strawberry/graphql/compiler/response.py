@@ -8,6 +8,7 @@ from typing import Any, cast
 from graphql import FieldNode, GraphQLObjectType, OperationDefinitionNode
 
 from ...sql.plan import (
+    Aggregate,
     Behind,
     Connection,
     Constant,
@@ -23,18 +24,27 @@ from ...sql.plan import (
     Total,
     Value,
 )
-from ...sql.render import MAX_KEY
 from ...sql.source import JsonObject, Origin
+from .aggregates import AggregateReader
+from .asked import field_of
 from .builder import Builder, Expanded
 from .columns import leaf_ref
 from .connections import Page
-from .fields import Connected, Embedded, Leaf, Opaque, Related, Root, Written
+from .fields import (
+    Aggregated,
+    Connected,
+    Embedded,
+    Leaf,
+    Related,
+    Root,
+    Written,
+)
 from .index import ObjectIndex, SchemaIndex
 from .reason import SteppedAside
 from .selection import Fragments, collect, subselections
 from .statement import Cost
 
-__all__ = ["ResponseBuilder", "connection_of", "field_of", "require_sources", "root_object"]
+__all__ = ["ResponseBuilder", "connection_of", "require_sources", "root_object"]
 
 # PostgreSQL's own limit is 1,664 in a target list.
 _MAX_COLUMNS = 1600
@@ -50,37 +60,25 @@ def require_sources(
         for key, nodes in collect(index.schema, object_.type, selections, fragments, {}).items():
             field = field_of(object_, key, nodes)
             if isinstance(field, (Embedded, Related, Root, Written)):
-                name = field.connection if isinstance(field, Connected) else field.target
-                target = index.object(name)
+                target = index.object(_selected_from(field))
                 _refuse_onlookers(target)
                 below.append((target, subselections(nodes)))
+
+
+def _selected_from(field: Embedded | Related | Root | Written) -> str:
+    match field:
+        case Connected():
+            return field.connection
+        case Aggregated():
+            return field.aggregate
+        case _:
+            return field.target
 
 
 def root_object(index: SchemaIndex, operation: OperationDefinitionNode) -> ObjectIndex:
     """The type whose fields an operation selects."""
     root = index.schema.get_root_type(operation.operation)
     return index.object(cast(GraphQLObjectType, root).name)
-
-
-def field_of(
-    object_: ObjectIndex, key: str, nodes: Sequence[FieldNode]
-) -> Leaf | Embedded | Related | Root | Written | Constant:
-    """What a response key asks for.
-
-    Raises:
-        SteppedAside: For what only Strawberry can resolve.
-    """
-    if len(key) > MAX_KEY:
-        raise SteppedAside("a response key longer than PostgreSQL's names")
-    name = nodes[0].name.value
-    if name == "__typename":
-        return Constant(key, object_.name)
-    field = object_.fields.get(name)
-    if field is None:
-        raise SteppedAside("introspection")
-    if isinstance(field, Opaque):
-        raise SteppedAside(field.reason)
-    return field
 
 
 class ResponseBuilder(Builder):
@@ -92,7 +90,7 @@ class ResponseBuilder(Builder):
         grouped = collect(
             self.index.schema, query.type, [operation.selection_set], self.fragments, self.values
         )
-        roots: list[Constant | Nested | Connection] = []
+        roots: list[Constant | Nested | Connection | Aggregate] = []
         costs: list[Cost] = []
         for key, nodes in grouped.items():
             field = field_of(query, key, nodes)
@@ -102,6 +100,10 @@ class ResponseBuilder(Builder):
                 case Connected():
                     connection, cost, _ = self.connection(key, field, nodes)
                     roots.append(connection)
+                    costs.append(cost)
+                case Aggregated():
+                    aggregate, cost, _ = self.aggregate(key, field, nodes)
+                    roots.append(aggregate)
                     costs.append(cost)
                 case Root():
                     nested, cost, _ = self.root(key, field, nodes)
@@ -156,6 +158,12 @@ class ResponseBuilder(Builder):
         costs = (cost for row in rows for cost in row.costs)
         cost = Cost(page.cost.limit, page.cost.slot, (*page.cost.below, *costs))
         return connection, cost, None
+
+    def aggregate(
+        self, key: str, field: Aggregated, nodes: Sequence[FieldNode]
+    ) -> tuple[Aggregate, Cost, Any]:
+        """What rows come to, under the response keys that were asked for."""
+        return AggregateReader(self, field, in_response=True).read(key, nodes)
 
     def _parts(
         self, type_name: str, nodes: Sequence[FieldNode]

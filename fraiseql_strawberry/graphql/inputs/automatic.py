@@ -82,6 +82,7 @@ def automatic(
     declared: Collection[str],
     *,
     relay: bool = False,
+    aggregate: bool = False,
 ) -> Automatic | None:
     """Read what the decorator was given.
 
@@ -91,6 +92,7 @@ def automatic(
         where: The columns that `where` is for; it is then an argument in any case.
         declared: What the function's own signature has, which is left as it is.
         relay: Whether the field is a connection, which has pages of its own.
+        aggregate: Whether it is what all rows come to, without an order.
 
     Raises:
         SchemaError: For a name that is no such argument.
@@ -107,6 +109,10 @@ def automatic(
         if auto_params is not True and {"limit", "offset"} & wanted.keys():
             raise SchemaError(f"{function}(): a connection takes first and last, and no limit")
         wanted = {name: wanted[name] for name in wanted if name not in ("limit", "offset")}
+    if aggregate:
+        if auto_params is not True and wanted.keys() - {"where"}:
+            raise SchemaError(f"{function}(): an aggregate is of all rows: it takes where only")
+        wanted = {name: wanted[name] for name in wanted if name == "where"}
     kept = tuple((name, wanted[name]) for name in _NAMES if name in wanted and name not in declared)
     return Automatic(function, kept) if kept else None
 

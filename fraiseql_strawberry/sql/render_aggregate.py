@@ -27,11 +27,11 @@ __all__ = ["AggregateWriter", "StatementWriter"]
 
 _NUMERIC = ColumnType("numeric")
 _INT8 = ColumnType("int8")
+_FLOAT8 = ColumnType("float8")
 _TEXT = ColumnType("text")
 _FLOATS = frozenset({"float4", "float8"})
-# PostgreSQL manual, table 9.60: what sum() and avg() give for each type.
-_SUMS = {"int2": "int8", "int4": "int8", "float4": "float4", "float8": "float8"}
-_AVERAGES = {"float4": "float8", "float8": "float8"}
+# What sum() gives for each type (PostgreSQL manual, table 9.60), avg() being numeric.
+_SUMS = {"int2": "int8", "int4": "int8", "float8": "float8"}
 # These have min() and max(), and an order that is that of their text.
 _ORDERED_TEXTS = frozenset({"text", "varchar", "bpchar", "citext"})
 
@@ -143,7 +143,12 @@ def _value(
     if function in ("sum", "avg"):
         if type_.name in _FLOATS and scalar.kind != "float":
             column, type_ = f"{column}::numeric", _NUMERIC
-        results = _SUMS if function == "sum" else _AVERAGES
+        if type_.name == "float4":
+            column, type_ = f"{column}::float8", _FLOAT8  # a sum of them soon overflows
+        if function == "avg" and type_.name == "float8":
+            # avg() of floats squares them, and fails beyond 1e154.
+            return f"sum({column}) / nullif(count({column}), 0)", _FLOAT8
+        results = _SUMS if function == "sum" else {}
         return f"{function}({column})", ColumnType(results.get(type_.name, "numeric"))
     if scalar.kind in ("string", "id") and not type_.labels:
         # Many types have no min(), and some no equality either: their text has both.

@@ -169,7 +169,7 @@ class AggregateReader:
                 items = value.value
             case Given() | Computed():
                 items = value.value(self._builder.values)
-        for item in items if isinstance(items, list) else [items]:
+        for item in cast(list[Any], items):
             yield cast(str, item.value if isinstance(item, Enum) else item)
 
     def _asked(

@@ -240,6 +240,33 @@ def test_for_people_it_is_trees(sql: Run, blog: Urls) -> None:
     assert "\x1b" not in done.out
 
 
+UNINDEXED = """{ searchPosts(where: {title: {ilike: "%a%"}}, orderBy: [{title: ASC}], limit: 2) {
+  id } }"""
+
+
+def test_filters_and_orders_that_no_index_serves_are_warned_of(sql: Run) -> None:
+    done = sql(UNINDEXED, "--json", schema="example_app.schema")
+    filtered, ordered = sorted(done.json["statements"][0]["unindexed"], key=lambda it: it["kind"])
+    assert (filtered["kind"], filtered["relation"]) == ("filter", "tb_post")
+    assert "title" in filtered["by"]
+    assert (ordered["kind"], ordered["relation"]) == ("order", "tb_post")
+    assert "title" in ordered["by"]
+    lines = sql(UNINDEXED, schema="example_app.schema").out.splitlines()
+    assert sum(line.startswith("warning: no index of tb_post ") for line in lines) == 2
+    assert lines[-1].startswith("An index on these columns would serve them")
+
+
+def test_what_an_index_serves_is_not_warned_of(sql: Run) -> None:
+    """The tables are so small that PostgreSQL scans them; that is not what it is asked."""
+    for query in (
+        "{ posts(limit: 2) { id author { name } comments(limit: 2) { id } } }",
+        "{ searchPosts(where: {published: {eq: true}}, limit: 2) { id } }",
+        "{ feed(first: 2) { edges { node { id } } } }",
+    ):
+        done = sql(query, "--json", schema="example_app.schema")
+        assert done.json["statements"][0]["unindexed"] == [], query
+
+
 COUNTED = "the schema extension Counting does not say fraiseql_safe = True"
 
 

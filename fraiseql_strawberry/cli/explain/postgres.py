@@ -19,6 +19,7 @@ from ...trouble import translate
 from ..failures import CommandFailed
 from .described import slots
 from .lane import Planned
+from .unindexed import Unindexed, unindexed
 
 __all__ = ["Asking", "PostgresPlan", "as_tenant", "explain"]
 
@@ -31,6 +32,9 @@ _AS_READ = (
     "SELECT set_config('plan_cache_mode', $1, true), "
     "set_config('max_parallel_workers_per_gather', '0', true), "
     "set_config('transaction_read_only', 'on', true)"
+)
+_BY_INDEX = (
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)"
 )
 _KINDS = {"force_generic_plan": "generic plan", "force_custom_plan": "custom plan"}
 
@@ -60,12 +64,14 @@ class PostgresPlan:
         plan: The outermost node, with those below it in `Plans`.
         planning_ms: What planning took, in milliseconds; None unless the statement was run.
         execution_ms: What running it took, in milliseconds; None unless it was run.
+        unindexed: The filters and orders that no index serves.
     """
 
     kind: str
     plan: dict[str, Any]
     planning_ms: float | None = None
     execution_ms: float | None = None
+    unindexed: tuple[Unindexed, ...] = ()
 
 
 @asynccontextmanager
@@ -106,10 +112,29 @@ async def explain(asking: Asking, planned: Planned, *, analyze: bool = False) ->
         planned: The statement.
         analyze: Whether it is really run, for row counts and times.
     """
-    connection, name = asking.connection, f"fraiseql_{uuid4().hex}"
+    connection = asking.connection
     values = await _literals(connection, planned)
     options = "FORMAT JSON, ANALYZE, BUFFERS" if analyze else "FORMAT JSON"
-    await connection.exec_driver_sql(f"PREPARE {name} AS {planned.sql}")
+    answer = await _explained(connection, planned.sql, values, options)
+    # Rolled back to, a savepoint takes the settings with it.
+    async with connection.begin_nested() as savepoint:
+        await connection.exec_driver_sql(_BY_INDEX)
+        by_index = await _explained(connection, planned.sql, values, "FORMAT JSON")
+        await savepoint.rollback()
+    return PostgresPlan(
+        asking.kind,
+        answer["Plan"],
+        answer.get("Planning Time"),
+        answer.get("Execution Time"),
+        unindexed(by_index["Plan"]),
+    )
+
+
+async def _explained(
+    connection: AsyncConnection, sql: str, values: str, options: str
+) -> dict[str, Any]:
+    name = f"fraiseql_{uuid4().hex}"
+    await connection.exec_driver_sql(f"PREPARE {name} AS {sql}")
     try:
         async with connection.begin_nested():
             result = await connection.exec_driver_sql(f"EXPLAIN ({options}) EXECUTE {name}{values}")
@@ -119,9 +144,7 @@ async def explain(asking: Asking, planned: Planned, *, analyze: bool = False) ->
         await connection.exec_driver_sql(f"DEALLOCATE {name}")
     found = json.loads(found) if isinstance(found, str) else found
     (answer,) = cast("list[dict[str, Any]]", found)
-    return PostgresPlan(
-        asking.kind, answer["Plan"], answer.get("Planning Time"), answer.get("Execution Time")
-    )
+    return answer
 
 
 async def _literals(connection: AsyncConnection, planned: Planned) -> str:

@@ -16,6 +16,7 @@ from .lane import Choice, Planned
 from .layout import laid_out
 from .postgres import PostgresPlan
 from .trees import plan_tree, postgres_tree
+from .unindexed import HINT
 
 __all__ = ["Seen", "report", "show"]
 
@@ -61,6 +62,10 @@ def report(seen: Seen) -> dict[str, Any]:
                     "planning_ms": answer.planning_ms,
                     "execution_ms": answer.execution_ms,
                 },
+                "unindexed": [
+                    {"kind": each.kind, "relation": each.relation, "by": each.by}
+                    for each in answer.unindexed
+                ],
             }
             for planned, answer in zip(choice.statements, seen.plans, strict=True)
         ],
@@ -100,6 +105,10 @@ def _show_statement(
         console.print(table)
     console.print()
     console.print(postgres_tree(answer))
+    for each in answer.unindexed:
+        console.print(Text(f"warning: {each}", style="yellow"), soft_wrap=True)
+    if answer.unindexed:
+        console.print(HINT, markup=False, soft_wrap=True)
 
 
 def _show_sql(sql: str, console: Console) -> None:

@@ -30,9 +30,9 @@ from .replicas import Replicas
 from .request_limit import RequestLimit
 from .resolve import TenantRules, header_values, resolve_tenant
 from .scope import RequestScope, current_scope, enter_scope, find_scope
-from .session import Lease, end_session, open_session
+from .session import Lease, end_session, open_session, was_cut
 from .tenant import canonical_tenant_id
-from .trouble import translated
+from .trouble import translated, translated_after_cut
 from .turns import TenantTurns
 from .verification import build_verifier
 from .wiring import open_parts, refuse_unsafe
@@ -319,10 +319,11 @@ class Runtime:
             try:
                 with translated():
                     async with session:  # closes it shielded, whatever happens
-                        yield session
-                        # The commit is part of the block: its failure is an error the caller sees
-                        # (SECURITY.md, the seven, 1).
-                        await session.commit()
+                        with translated_after_cut(lambda: was_cut(session)):
+                            yield session
+                            # The commit is part of the block: its failure is an error the caller
+                            # sees (SECURITY.md, the seven, 1).
+                            await session.commit()
             finally:
                 end_session(session)
 

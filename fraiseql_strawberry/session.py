@@ -36,6 +36,7 @@ __all__ = [
     "holds_connection",
     "open_session",
     "refuse_nested",
+    "was_cut",
 ]
 
 _chain: ContextVar[tuple[Lease, ...]] = ContextVar("fraiseql_leases", default=())
@@ -127,6 +128,7 @@ class TenantBound(Session):
     """Mixed into the sync session class: asks the lease before each check-out."""
 
     _lease: Lease
+    _bound: Connection | None = None
     _isolation: Isolation
     _tenant_id: str
     _loop: asyncio.AbstractEventLoop
@@ -186,6 +188,7 @@ def _bind_tenant(session: Session, transaction: SessionTransaction, connection: 
             # would go on without a tenant, and see nothing where there is something.
             connection.invalidate()
             raise
+        session._bound = connection  # pyright: ignore[reportPrivateUsage]
 
 
 @event.listens_for(TenantBound, "after_transaction_end", propagate=True)
@@ -248,6 +251,16 @@ def open_session(
     isolation.prepare_session(bound, tenant_id)
     bound._lease = Lease(scope, turns, tenant_id)  # pyright: ignore[reportPrivateUsage]
     return session
+
+
+def was_cut(session: AsyncSession) -> bool:
+    """Whether the connection of a session's transaction is gone, and the transaction is not over.
+
+    Args:
+        session: One that `open_session` made.
+    """
+    bound = cast(TenantBound, session.sync_session)._bound  # pyright: ignore[reportPrivateUsage]
+    return bound is not None and bound.invalidated
 
 
 def end_session(session: AsyncSession) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
 from asyncpg import exceptions as postgres
 from sqlalchemy import Dialect, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .errors import ServiceUnavailable, TenancyError, TenantBusy
 
-__all__ = ["driver_error", "is_cut", "is_outdated", "translate", "translate_connects", "translated"]
+__all__ = [
+    "driver_error",
+    "is_cut",
+    "is_outdated",
+    "translate",
+    "translate_connects",
+    "translated",
+    "translated_after_cut",
+]
 
 _CUT = (
     postgres.PostgresConnectionError,
@@ -91,6 +99,26 @@ def translated() -> Generator[None]:
         if known is None:
             raise
         raise known from error
+
+
+@contextmanager
+def translated_after_cut(was_cut: Callable[[], bool]) -> Generator[None]:
+    """Tell a fault of the application's from the end of its connection.
+
+    Whoever catches the error of a cut connection, as one does around a savepoint, and goes on is
+    told by SQLAlchemy that a rollback is pending, and no more why.
+
+    Args:
+        was_cut: Whether the connection of the transaction is gone.
+    """
+    try:
+        yield
+    except PendingRollbackError as error:
+        if not was_cut():
+            raise
+        raise ServiceUnavailable(
+            hint="the connection was cut, and its transaction went on"
+        ) from error
 
 
 def translate_connects(engine: AsyncEngine) -> None:

@@ -16,7 +16,8 @@ from strawberry.types import ExecutionContext
 from ..errors import NestedAcquisition, TenancyError
 from ..runtime import Runtime
 from ..scope import OperationState
-from ..trouble import translate
+from ..session import was_cut
+from ..trouble import translate, translated_after_cut
 
 __all__ = ["AtomicUnit"]
 
@@ -92,7 +93,8 @@ class AtomicUnit:
             NestedAcquisition: When the code that awaits this one has the turn: it would wait for
                 itself.
         """
-        assert self._session is not None
+        session = self._session
+        assert session is not None
         above = _turn.get()
         if above is not None and not above.over:
             raise NestedAcquisition(hint="this operation is atomic: use the session you have")
@@ -100,7 +102,8 @@ class AtomicUnit:
             mine = _Turn()
             _turn.set(mine)
             try:
-                yield self._session
-                await self._session.flush()
+                with translated_after_cut(lambda: was_cut(session)):
+                    yield session
+                    await session.flush()
             finally:
                 mine.over = True

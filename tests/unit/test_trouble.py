@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from asyncpg import exceptions as pg
 from asyncpg.exceptions._base import DataError as ClientDataError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from fraiseql_strawberry.errors import ServiceUnavailable, TenantBusy
-from fraiseql_strawberry.trouble import is_cut, translate, translated
+from fraiseql_strawberry.trouble import is_cut, translate, translated, translated_after_cut
 
 BUSY = [PoolTimeout("x"), pg.TooManyConnectionsError("x"), pg.QueryCanceledError("x")]
 CUT = [
@@ -77,4 +77,13 @@ def test_the_clients_error_has_the_drivers_as_its_cause() -> None:
         raise CUT[0]
     assert known.value.__cause__ is CUT[0]
     with pytest.raises(ValueError, match="ours"), translated():
+        raise ValueError("ours")
+
+
+def test_a_pending_rollback_is_a_fault_unless_the_connection_was_cut() -> None:
+    with pytest.raises(PendingRollbackError), translated_after_cut(lambda: False):
+        raise PendingRollbackError("x")
+    with pytest.raises(ServiceUnavailable), translated_after_cut(lambda: True):
+        raise PendingRollbackError("x")
+    with pytest.raises(ValueError, match="ours"), translated_after_cut(lambda: True):
         raise ValueError("ours")

@@ -15,7 +15,7 @@ from graphql import (
     GraphQLSchema,
 )
 
-__all__ = ["Walked", "walk_queries"]
+__all__ = ["Walked", "selection_of", "walk_queries"]
 
 _core: Any = graphql
 _DEPTH = 3
@@ -49,7 +49,7 @@ def walk_queries(schema: GraphQLSchema) -> Iterator[Walked]:
         if needed:
             yield Walked(name, None, f"it needs the argument {needed[0]!r}")
             continue
-        selection = _selection(field.type, _DEPTH)
+        selection = selection_of(field.type, _DEPTH)
         yield Walked(name, f"{{ {name}{selection} }}")
 
 
@@ -57,7 +57,13 @@ def _required(field: GraphQLField) -> list[str]:
     return [name for name, one in field.args.items() if _core.is_required_argument(one)]
 
 
-def _selection(type_: Any, depth: int) -> str:
+def selection_of(type_: Any, depth: int) -> str:
+    """Everything that can be selected of a type without arguments.
+
+    Args:
+        type_: graphql-core's type.
+        depth: How many levels of objects.
+    """
     named = _core.get_named_type(type_)
     if isinstance(named, (GraphQLScalarType, GraphQLEnumType)):
         return ""
@@ -72,5 +78,5 @@ def _selection(type_: Any, depth: int) -> str:
         if isinstance(inner, (GraphQLScalarType, GraphQLEnumType)):
             parts.append(name)
         elif depth > 1:
-            parts.append(f"{name}{_selection(field.type, depth - 1)}")
+            parts.append(f"{name}{selection_of(field.type, depth - 1)}")
     return f" {{ {' '.join(parts) or '__typename'} }}"

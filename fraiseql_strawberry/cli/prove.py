@@ -12,15 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ..check.prove import Outcome, Proof, prove_database, render_page
-from ..check.prove.graphql import attack_fields
+from ..check.prove import Outcome, Proof, render_page
 from ..check.prove.page import MARKS, matrix
 from ..config import Config
 from ..errors import SetupError
-from ..tenancy import Tenancy
-from .check import connect
 from .options import AsJson, ConfigPath, read_config, read_tenant
-from .target import load_schema
+from .proving import Wanted, run_proof
 from .terminal import console, print_json
 
 __all__ = ["prove"]
@@ -47,6 +44,28 @@ def prove(
         str | None,
         typer.Option(metavar="MODULE[:ATTR]", help="Also ask every query field of this schema."),
     ] = None,
+    clone: Annotated[
+        bool,
+        typer.Option(
+            "--clone",
+            help="Attack a clone of the database, and call every function there. "
+            "[database] admin_url makes it and drops it; nobody else may be connected.",
+        ),
+    ] = False,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A scope that callers of mutations hold, on a clone. Can be repeated.",
+        ),
+    ] = None,
+    allow_function: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Call this function without a clone; it is rolled back. Can be repeated.",
+        ),
+    ] = None,
     database: Annotated[
         str | None,
         typer.Option(
@@ -58,7 +77,7 @@ def prove(
 ) -> None:
     """Try to reach one tenant's rows as another, in every way that the application role has.
 
-    Every attack is rolled back. The exit code is 1 when one gets through.
+    Every attack is rolled back, or done to a clone. The exit code is 1 when one gets through.
     """
     settings = read_config(config)
     pair = (
@@ -66,9 +85,16 @@ def prove(
     )
     if schema is not None and pair is None:
         raise SetupError("--schema needs two tenants with rows: --tenants A B")
-    url = database or settings.require_database_url().reveal()
+    wanted = Wanted(
+        database=database,
+        tenants=pair,
+        schema=schema,
+        scopes=tuple(scope or ()),
+        clone=clone,
+        functions=tuple(allow_function or ()),
+    )
     with _bar(hidden=as_data) as bar:
-        proof = asyncio.run(_prove(settings, url, pair, schema, bar))
+        proof = asyncio.run(_prove(settings, wanted, bar))
     if html is not None:
         html.write_text(render_page(proof), encoding="utf-8")
     if as_data:
@@ -79,24 +105,13 @@ def prove(
         raise typer.Exit(1)
 
 
-async def _prove(
-    config: Config, url: str, pair: tuple[str, str] | None, schema: str | None, bar: Progress
-) -> Proof:
+async def _prove(config: Config, wanted: Wanted, bar: Progress) -> Proof:
     task = bar.add_task("", total=None)
 
     def progress(done: int, total: int, name: str) -> None:
         bar.update(task, completed=done, total=total, description=name)
 
-    connection = await connect(config, url)
-    try:
-        proof = await prove_database(config, connection, pair, progress=progress)
-    finally:
-        await connection.close()
-    if schema is not None and pair is not None:
-        async with Tenancy(config) as tenancy:
-            more = await attack_fields(tenancy, load_schema(schema), pair)
-        proof = proof.with_attempts(more)
-    return proof
+    return await run_proof(config, wanted, progress)
 
 
 def _bar(*, hidden: bool) -> Progress:

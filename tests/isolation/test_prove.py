@@ -197,6 +197,7 @@ async def test_every_query_field_is_asked_as_two_tenants(
     async with make_tenancy(fresh_blog) as tenancy:
         closed = {one.target: one for one in await attack_fields(tenancy, schema, pair)}
     assert closed["Query.posts"].outcome is Outcome.CLOSED
+    assert closed["Query.feed"].outcome is Outcome.CLOSED
     assert closed["Query.users"].outcome is Outcome.CLOSED
     assert closed["Query.post"].outcome is Outcome.NOT_TRIED
     admin = await asyncpg.connect(fresh_blog.admin_url)

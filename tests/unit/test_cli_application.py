@@ -9,7 +9,18 @@ from typer.testing import CliRunner
 
 from fraiseql_strawberry.cli.application import app
 
-COMMANDS = ["check", "init", "prove", "schema", "serve", "sql", "token", "migrate", "tenants"]
+COMMANDS = [
+    "check",
+    "init",
+    "prove",
+    "schema",
+    "serve",
+    "sql",
+    "token",
+    "migrate",
+    "seal",
+    "tenants",
+]
 
 
 def shown(*arguments: str) -> str:

@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from .attempt import Action, Attempt, Outcome, Proof, Who
 from .page import render_page
-from .run import prove_database
+from .run import prove_database, prove_databases
 
-__all__ = ["Action", "Attempt", "Outcome", "Proof", "Who", "prove_database", "render_page"]
+__all__ = [
+    "Action",
+    "Attempt",
+    "Outcome",
+    "Proof",
+    "Who",
+    "prove_database",
+    "prove_databases",
+    "render_page",
+]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["Action", "Attempt", "Outcome", "Proof", "Who"]
+__all__ = ["Action", "Attempt", "Outcome", "Proof", "Who", "merged"]
 
 
 class Action(StrEnum):
@@ -20,6 +20,7 @@ class Action(StrEnum):
     MOVE = "move"
     CALL = "call"
     QUERY = "query"
+    CONNECT = "connect"
 
 
 class Who(StrEnum):
@@ -100,3 +101,20 @@ class Proof:
     def count(self, outcome: Outcome) -> int:
         """How many ended so."""
         return sum(one.outcome is outcome for one in self.attempts)
+
+
+_WORST = (Outcome.HOLE, Outcome.UNCLEAR, Outcome.CLOSED, Outcome.NOT_TRIED)
+
+
+def merged(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """Attacks on one target in both directions as one: a hole in either is a hole.
+
+    Args:
+        attempts: All of one target.
+    """
+    found: dict[tuple[Action, Who], Attempt] = {}
+    for one in attempts:
+        known = found.get((one.action, one.who))
+        if known is None or _WORST.index(one.outcome) < _WORST.index(known.outcome):
+            found[one.action, one.who] = one
+    return list(found.values())

@@ -60,6 +60,27 @@ class Ground:
         finally:
             await transaction.rollback()
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        """A part of the transaction that is rolled back, whatever happens in it."""
+        async with self.transaction():
+            yield
+
+    @asynccontextmanager
+    async def committed(self) -> AsyncGenerator[None]:
+        """A transaction that is committed, for a clone only; the session is clean afterwards.
+
+        Raises:
+            Refused: By PostgreSQL, also at the end.
+        """
+        try:
+            async with self._connection.transaction():
+                yield
+        except asyncpg.PostgresError as error:
+            raise Refused(error.sqlstate or "", str(error)) from error
+        finally:
+            await self._connection.reset()
+
     async def become(self, tenant: str | None) -> None:
         """Be a tenant for the rest of the transaction; None is nobody."""
         if self._citus:

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from ...sql.catalog import quoted
 from ..facts import Facts, Relation
-from .attempt import Action, Attempt, Outcome, Who
+from .attempt import Action, Attempt, Outcome, Who, merged
 from .ground import Ground, Refused
 from .rows import fill
 
@@ -56,7 +56,7 @@ async def attack_relation(
         async with ground.transaction():
             found += [one async for one in attack.all()]
     found += [one async for one in _after_commit(ground, relation, tenants)]
-    return _merged(found)
+    return merged(found)
 
 
 class _Attack:
@@ -191,16 +191,3 @@ async def _after_commit(
     outcome = Outcome.HOLE if count else Outcome.CLOSED
     seen = "a row without any tenant" if count else "no row was reached"
     yield Attempt(relation.label, _SELECT, who, outcome, seen, said)
-
-
-_WORST = (Outcome.HOLE, Outcome.UNCLEAR, Outcome.CLOSED, Outcome.NOT_TRIED)
-
-
-def _merged(attempts: list[Attempt]) -> list[Attempt]:
-    """Both directions as one: a hole in either is a hole."""
-    found: dict[tuple[Action, Who], Attempt] = {}
-    for one in attempts:
-        known = found.get((one.action, one.who))
-        if known is None or _WORST.index(one.outcome) < _WORST.index(known.outcome):
-            found[one.action, one.who] = one
-    return list(found.values())

@@ -8,7 +8,7 @@ from ...sql.catalog import quoted
 from ..facts import Facts, Relation
 from .ground import Ground, Refused
 
-__all__ = ["fill"]
+__all__ = ["fill", "value_of"]
 
 # An expression of each type whose rows differ: a watermark where the type has room for one.
 _VALUES = {
@@ -91,7 +91,7 @@ class _Filler:
             if name == self._facts.tenant_column:
                 columns[name] = "$1"
             elif name in table.not_null and name not in columns and name not in table.random_ids:
-                made = _value_of(type_)
+                made = value_of(type_)
                 if made is None and name not in table.defaults:
                     return f"no value of type {type_} can be made up"
                 if name not in table.defaults and made is not None:
@@ -110,7 +110,12 @@ class _Filler:
         return None
 
 
-def _value_of(type_: str) -> str | None:
+def value_of(type_: str) -> str | None:
+    """An expression of a type whose values differ where they can, or None.
+
+    Args:
+        type_: Its name in SQL.
+    """
     base, _, size = type_.partition("(")
     if type_.endswith("[]"):
         return f"'{{}}'::{type_}"

@@ -82,3 +82,9 @@ DELETE FROM {table} WHERE tenant_id = $1::text::{id}
 UPDATE {table}
 SET database_url = regexp_replace(database_url, '@[^@/]+/[^/?]+', '@' || $2 || '/' || $3)
 WHERE tenant_id = $1::text::{id}
+
+-- name: alone
+SELECT pg_try_advisory_lock(hashtextextended($1, 0))
+
+-- name: clones
+SELECT datname::text AS name FROM pg_database WHERE starts_with(datname::text, $1)

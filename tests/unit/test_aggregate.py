@@ -132,3 +132,11 @@ def test_every_read_names_the_tenant_of_distributed_tables() -> None:
     text = "{ postsAggregate { count groupBy(columns: [STATE]) { count } } }"
     sql = compiled(schema, text, distributed())
     assert sql.count('FROM "v_post"') == sql.count('."tenant_id" = $1::text::uuid') == 2
+
+
+def test_groups_are_bounded_in_the_order_of_their_keys() -> None:
+    """Which of them a limit leaves is not up to the plan."""
+    schema = fraiseql.build_schema([posts, users, posts_aggregate])
+    text = "{ postsAggregate { groupBy(columns: [STATE, VIEWS], limit: 2) { count } } }"
+    sql = compiled(schema, text, CATALOG)
+    assert "GROUP BY 1, 2 ORDER BY 1, 2 LIMIT $1::int8)" in sql

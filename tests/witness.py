@@ -126,6 +126,16 @@ class Witness:
         )
         return [tuple(row) for row in rows]
 
+    async def registry_listens(self) -> None:
+        """Wait until it does: then it forgets the tenants, and looks at each once more."""
+        listening = (
+            "SELECT FROM pg_stat_activity WHERE datname = $1 AND state = 'idle'"
+            "  AND application_name = 'fraiseql-registry' AND query ~ 'LISTEN|SELECT 1'"
+        )
+        async with asyncio.timeout(20):
+            while not await (await self.connection()).fetch(listening, self.urls.database):
+                await asyncio.sleep(0.01)
+
     @asynccontextmanager
     async def nothing_sent(self) -> AsyncIterator[None]:
         """Fails when any statement of the service reaches PostgreSQL within the block."""

@@ -71,10 +71,13 @@ async def tenancy(blog: Urls, make_tenancy: MakeTenancy, fast_lane: bool) -> Ten
 
 
 @pytest.fixture(scope="module")
-async def client(tenancy: Tenancy) -> AsyncIterator[Client]:
-    """The blog, served."""
+async def client(blog: Urls, tenancy: Tenancy) -> AsyncIterator[Client]:
+    """The blog, served; what a start leaves to be done in the background is done."""
+    witness = Witness(blog)
     async with serving(_blog_app(tenancy)) as client:
+        await witness.registry_listens()
         yield client
+    await witness.close()
 
 
 # --- The demo ---------------------------------------------------------------------------------------

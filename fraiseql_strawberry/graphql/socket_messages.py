@@ -11,6 +11,7 @@ from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived
 
 from .json_text import refuse_constant
+from .persisted import named
 
 __all__ = ["SocketMessages", "fault_of"]
 
@@ -66,7 +67,9 @@ def _operation_fault(payload: object) -> str | None:
     if not isinstance(payload, dict):
         return "The payload must be a JSON object with a query"
     operation = cast("dict[str, Any]", payload)
-    if not isinstance(operation.get("query"), str):
+    query = operation.get("query")
+    # One that names its document need not send it along (see `persisted`).
+    if not isinstance(query, str) and (query is not None or named(operation) is None):
         return "The query must be a string"
     if not isinstance(operation.get("variables"), dict | None):
         return "The variables must be a JSON object"

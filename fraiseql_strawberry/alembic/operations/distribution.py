@@ -11,21 +11,24 @@ from ...lifecycle.migrate.visit import Roles
 from ...sql import golden
 from ...sql.golden import qualified
 from ..columns import TENANT_COLUMN
-from .operation import TenantOperation
+from .operation import TenantOperation, opposites
 
 __all__ = ["DistributeTenantTable", "UndistributeTenantTable"]
 
 
-@Operations.register_operation("distribute_tenant_table")
 @dataclass(frozen=True, slots=True)
-class DistributeTenantTable(TenantOperation):
-    """Distributes a table by tenant, where the database has Citus."""
-
-    operation = "distribute_tenant_table"
-
+class _Distribution(TenantOperation):
     table: str
     schema: str | None = None
     column: str = TENANT_COLUMN
+
+
+@Operations.register_operation("distribute_tenant_table")
+@dataclass(frozen=True, slots=True)
+class DistributeTenantTable(_Distribution):
+    """Distributes a table by tenant, where the database has Citus."""
+
+    operation = "distribute_tenant_table"
 
     @classmethod
     def distribute_tenant_table(
@@ -46,10 +49,6 @@ class DistributeTenantTable(TenantOperation):
         """
         operations.invoke(cls(table, schema, column))
 
-    def reverse(self) -> UndistributeTenantTable:
-        """Bring all rows back."""
-        return UndistributeTenantTable(self.table, self.schema, self.column)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """SELECT create_distributed_table(…)."""
         if roles.citus:
@@ -58,14 +57,10 @@ class DistributeTenantTable(TenantOperation):
 
 @Operations.register_operation("undistribute_tenant_table")
 @dataclass(frozen=True, slots=True)
-class UndistributeTenantTable(TenantOperation):
+class UndistributeTenantTable(_Distribution):
     """Brings all rows of a table back to the coordinator."""
 
     operation = "undistribute_tenant_table"
-
-    table: str
-    schema: str | None = None
-    column: str = TENANT_COLUMN
 
     @classmethod
     def undistribute_tenant_table(
@@ -86,11 +81,10 @@ class UndistributeTenantTable(TenantOperation):
         """
         operations.invoke(cls(table, schema, column))
 
-    def reverse(self) -> DistributeTenantTable:
-        """Distribute it again."""
-        return DistributeTenantTable(self.table, self.schema, self.column)
-
     def statements(self, roles: Roles) -> Iterable[str]:
         """SELECT undistribute_table(…)."""
         if roles.citus:
             yield golden.undistribute_table(qualified(self.table, self.schema))
+
+
+opposites(DistributeTenantTable, UndistributeTenantTable)

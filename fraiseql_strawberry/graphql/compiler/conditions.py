@@ -135,7 +135,6 @@ class Conditions:
         scalar = object_.scalar_of(name)
         ref = column_ref(self._catalog, source, name, scalar, f"{object_.name}.{name}")
         found: list[Condition] = []
-        path: Parameter | None = None
         type_, _ = nullable_type(type_)
         for field_name, part in self._operators(value, type_, at):
             self._counted()
@@ -155,7 +154,7 @@ class Conditions:
                         operator, ref, scalar, self._settings.max_items
                     )
                     slot = self._slots.add(part, convert, here)
-                    found.append(Compare(ref, sql, Parameter(slot, operand_type, array), path))
+                    found.append(Compare(ref, sql, Parameter(slot, operand_type, array)))
         return found
 
     def _json_path(

@@ -1,4 +1,4 @@
-"""`docs/reference/errors.md` says what `errors.py` does."""
+"""`docs/reference/errors.md` says what `errors` does."""
 
 from __future__ import annotations
 

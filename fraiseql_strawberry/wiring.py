@@ -41,6 +41,15 @@ class Parts(NamedTuple):
     replicas: Replicas | None
     channels: Channels
 
+    async def stop(self) -> None:
+        """Close every connection; first those of whoever uses the others'."""
+        await self.channels.stop()
+        if self.registry is not None:
+            await self.registry.stop()
+        if self.replicas is not None:
+            await self.replicas.stop()
+        await self.isolation.stop()
+
 
 async def open_parts(
     config: Config, engine: AsyncEngine | None, *, crowded: Callable[[], bool] = lambda: False

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 from cross_web import HTTPException
@@ -16,22 +14,20 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.subscriptions import (
     GRAPHQL_SSE_PROTOCOL,
     GRAPHQL_TRANSPORT_WS_PROTOCOL,
-    GRAPHQL_WS_PROTOCOL,
 )
 from strawberry.types import ExecutionResult
 
-from ..errors import BadUserInput, SchemaError, TenancyError
+from ..errors import BadUserInput, TenancyError
 from ..runtime import Runtime
-from . import graphiql
 from .context_getter import tenant_context_getter
-from .extension import TenancyExtension
 from .fast_lane import lane_of
 from .front import Front, overrides_nothing, request_of
-from .json_text import QUICK, encode, refuse_constant
+from .ide import asset_response, names_document, page_response
+from .json_text import QUICK, encode
 from .onlookers import result_is_seen
 from .open_connections import OpenConnections
-from .persisted import named
 from .public_errors import public_errors, refused
+from .request_json import add_names, checked_requests, read_json, with_text
 from .responses import finish, has_data, negotiated
 from .route import GraphQLRoute
 from .served import served_schema
@@ -39,6 +35,7 @@ from .socket_messages import SocketMessages
 from .sockets import TenantSocket
 from .standard import StandardLane
 from .streams import TenantStream
+from .unguarded import refuse_unguarded, refuse_unwatched
 
 __all__ = ["GraphQLRouter"]
 
@@ -76,8 +73,8 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         ),
         **options: Any,
     ) -> None:
-        _refuse_unguarded(schema)
-        _refuse_unwatched(subscription_protocols)
+        refuse_unguarded(schema)
+        refuse_unwatched(subscription_protocols)
         settings = tenancy.config.graphql
         options.setdefault("graphql_ide", "graphiql" if settings.ide else None)
         self.tenancy = tenancy
@@ -110,7 +107,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         if settings.ide:
             self.add_api_route(
                 f"{path.rstrip('/')}/graphiql/{{name}}",
-                self._asset,
+                asset_response,
                 methods=["GET"],
                 include_in_schema=False,
             )
@@ -123,22 +120,13 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
         standard = StandardLane(self, self._vary) if single else None
         return Front(self.tenancy, lane_of(self.served), standard, self._vary)
 
-    async def _asset(self, name: str) -> Response:
-        found = graphiql.asset(name)
-        if found is None:
-            return JSONResponse({"detail": "Not Found"}, status_code=404)
-        headers = {**graphiql.ASSET_HEADERS, "ETag": found.etag}
-        return Response(found.content, media_type=found.media_type, headers=headers)
-
     async def render_graphql_ide(self, request: Request) -> HTMLResponse:
         """Our page: offline, under a strict CSP, tokens not persisted."""
-        return HTMLResponse(graphiql.page_at(request.scope["path"]), headers=graphiql.HEADERS)
+        return page_response(request)
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         """Whether a GET wants our page: one that names a document wants its answer."""
-        given: Any = request.query_params
-        names = "extensions" in given or "documentId" in given
-        return not names and super().should_render_graphql_ide(request)
+        return not names_document(request) and super().should_render_graphql_ide(request)
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         """Strawberry's own handling, with its plain-text refusals turned into coded errors."""
@@ -195,7 +183,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
     ) -> ExecutionResult:
         """Strawberry's; where nobody looks at the result before it is encoded, JSON stays text."""
         try:
-            request_data = self._with_text(request_data)
+            request_data = with_text(request_data, self.served.persisted)
         except TenancyError as error:
             return refused(error)
         context.scope.json_text = self._as_text
@@ -217,7 +205,7 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
     ) -> Any:
         """Strawberry's; each operation counts, and a stream ends with its token and its tenant."""
         if isinstance(request_data, GraphQLRequestData):
-            request_data = self._with_text(request_data)
+            request_data = with_text(request_data, self.served.persisted)
         tenant_id = context.scope.tenant_id
         if type(request_data) is list and tenant_id is not None:
             # The request itself has been counted.
@@ -238,33 +226,23 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             return TenantStream(results, context, self.connections).results()
         return result
 
-    def _with_text(self, data: GraphQLRequestData) -> GraphQLRequestData:
-        """The request with the text that it names."""
-        text = self.served.persisted.text(data.query, data.extensions)
-        return replace(data, query=text, extensions=_others(data.extensions))
-
     def decode_json(self, data: str | bytes) -> Any:
         """JSON into a request, or a clear refusal (deep nesting and huge numbers included)."""
-        try:
-            return json.loads(data, parse_constant=refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise HTTPException(400, "The body is not readable as JSON") from error
+        return read_json(data)
 
     async def parse_http_body(self, request: Any) -> Any:
         """Read the request; what is not a GraphQL request is refused before Strawberry sees it."""
         if request.method == "POST" and "application/json" in (request.content_type or ""):
-            decoded = self.decode_json(await request.get_body())
-            items = cast("list[object]", decoded) if isinstance(decoded, list) else [decoded]
-            for item in items:
-                _check_request(item)
+            requests = checked_requests(self.decode_json(await request.get_body()))
             data = await super().parse_http_body(request)
-            for one, item in zip(data if isinstance(data, list) else [data], items, strict=True):
-                one.extensions = named(cast("dict[str, Any]", item)) or one.extensions
+            for one, asked in zip(
+                data if isinstance(data, list) else [data], requests, strict=True
+            ):
+                add_names(one, asked)
             return data
         data = await super().parse_http_body(request)
         if request.method == "GET" and isinstance(data, GraphQLRequestData):
-            given = {**request.query_params, "extensions": data.extensions}
-            data.extensions = named(given) or data.extensions
+            add_names(data, {**request.query_params, "extensions": data.extensions})
         return data
 
     async def respond(self, request: Request, result: Any, sub_response: Response) -> Response:
@@ -301,34 +279,3 @@ class GraphQLRouter(StrawberryRouter[Any, Any]):
             response.headers.raw.extend(sub_response.headers.raw)
         finish(response, response_data, self._vary)
         return response
-
-
-def _refuse_unguarded(schema: Schema) -> None:
-    extensions = (getattr(extension, "func", extension) for extension in schema.extensions)
-    if not any(isinstance(e, type) and issubclass(e, TenancyExtension) for e in extensions):
-        raise SchemaError(
-            "this schema has none of our guards: make it with build_schema(…), or add "
-            "extensions=[tenancy.extension]"
-        )
-
-
-def _refuse_unwatched(protocols: Sequence[str]) -> None:
-    if GRAPHQL_WS_PROTOCOL in protocols:
-        raise SchemaError(
-            f"the protocol {GRAPHQL_WS_PROTOCOL} is not served: take its successor, "
-            f"{GRAPHQL_TRANSPORT_WS_PROTOCOL}"
-        )
-
-
-def _others(extensions: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The extensions that do not name a document: that has been read."""
-    return None if extensions is None or named({"extensions": extensions}) else extensions
-
-
-def _check_request(item: object) -> None:
-    if not isinstance(item, dict):
-        raise HTTPException(400, "The body must be a JSON object with a query")
-    request = cast(dict[str, Any], item)
-    name = request.get("operationName")
-    if name is not None and not isinstance(name, str):
-        raise HTTPException(400, "operationName must be a string")

@@ -8,7 +8,8 @@ from .listening import OwnDatabases, SharedDatabase
 from .one_engine import OneEngine
 from .protocol import Isolation
 from .row import RowIsolation
-from .schema import SchemaIsolation, engine_by_schema
+from .schema import SchemaIsolation
+from .schema_engine import engine_by_schema
 from .schema_name import SchemaNames
 from .transaction import Committing, Transaction, Work
 

@@ -7,41 +7,38 @@ each change of the path (DESIGN.md, section 5).
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any, TypeVar, cast
 
-from asyncpg import exceptions as postgres
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..config import Config, Pooler
-from ..config.secret import SecretUrl
-from ..engine import create_engine
+from ..config import Pooler
 from ..errors import SetupError, TenantUnavailable
 from ..sql.catalog import quoted
 from ..sql.scalars import literal
-from ..trouble import driver_error, is_cut
+from ..trouble import is_cut
 from .affinity import AffinityPool, note, slots_of, wanted
 from .binding import Binding
 from .citus import has_citus
 from .one_engine import OneEngine
 from .protocol import CompiledQuery
 from .reading import ReadConnections
+from .schema_mark import mark, mark_statements
 from .schema_name import SchemaNames
+from .schema_usage import NOT_THERE, OPENED, USABLE, refused, refusing_roles, usable
 from .slotted import SlottedReads
 from .transaction import Committing, Transaction, Work, in_transaction
 
 T = TypeVar("T")
 
-__all__ = ["SchemaIsolation", "engine_by_schema"]
+__all__ = ["SchemaIsolation"]
 
 _SCHEMAS = (
     resources.files("fraiseql_strawberry.isolation").joinpath("schemas.sql").read_text("utf-8")
 )
-_USABLE = "COALESCE(has_schema_privilege(to_regnamespace({}), 'USAGE'), false)"
 _SAMPLES = 20
 
 # $1 is the tenant's place in the statements of every strategy; here nothing is left to set.
@@ -51,44 +48,6 @@ _READ = "SELECT ({query})::text WHERE $1::text IS NULL"
 # the first time it sets them.
 _CARRYING = "SELECT CASE WHEN $1::text IS NOT NULL THEN {settings} ELSE ({query})::text END"
 
-_NOT_THERE = (
-    postgres.UndefinedTableError,
-    postgres.InvalidSchemaNameError,
-    postgres.InsufficientPrivilegeError,
-)
-# There is no such role, or the application's is no member of it.
-_NOT_THAT_ROLE = (postgres.InvalidParameterValueError, postgres.InsufficientPrivilegeError)
-# A schema that is missing is an error of its own; one that may not be used divides by zero: the
-# simple query protocol, which sends BEGIN along, gives no values back.
-_OPENED = "1 / has_schema_privilege({}, 'USAGE')::int"
-_NOT_OPENED = (postgres.InvalidSchemaNameError, postgres.DivisionByZeroError, *_NOT_THAT_ROLE)
-_SCHEMA = "fraiseql_schema"
-
-# Some 45 KB each in the back-end (DESIGN.md, section 5).
-_STATEMENTS = 1_000
-
-
-def engine_by_schema(config: Config, *, url: SecretUrl | None = None) -> AsyncEngine:
-    """The engine for a schema per tenant: its connections know some tenants' schemas each.
-
-    Args:
-        config: The validated configuration.
-        url: Where it connects to, if not to `[database] url`.
-    """
-    if config.database.pooler == "transaction":
-        return create_engine(
-            config, url=url
-        )  # a connection knows nothing there: its back-end changes
-    path = ", ".join(map(quoted, ("pg_catalog", *config.multitenancy.shared_schemas, "pg_temp")))
-    return create_engine(
-        config,
-        url=url,
-        # Outside of a tenant's transaction no name leads to a tenant, nor to `public`.
-        settings={"search_path": path, "plan_cache_mode": "force_generic_plan"},
-        statements=_STATEMENTS,
-        poolclass=AffinityPool,
-    )
-
 
 class SchemaIsolation(OneEngine):
     """Binds `search_path` for the length of a transaction, and qualifies compiled reads.
@@ -97,7 +56,7 @@ class SchemaIsolation(OneEngine):
         engine: The application role's engine.
         names: Names the schema of each tenant.
         shared: Schemas that every tenant may also read, after its own.
-        role_template: The role of each tenant, such as `tenant_{id}`; None for none.
+        roles: Names the role of each tenant; None for none.
         timeout: Seconds that a compiled read waits for a connection.
         owned: Whether the engine is ours to tune and to close, or the application's own.
         pooler: The mode of the pooler in front of PostgreSQL.
@@ -134,12 +93,9 @@ class SchemaIsolation(OneEngine):
         settings = ("search_path", "application_name", *(("role",) if roles else ()))
         # A schema that is missing, or that the role may not use, is skipped without a word; and
         # where only pg_temp is left, current_schema() would create it.
-        here = (
-            f"CASE WHEN {_USABLE.format(f'${len(settings) + 1}')} THEN current_schema()::text END"
-        )
+        here = f"CASE WHEN {USABLE.format(f'${len(settings) + 1}')} THEN current_schema()::text END"
         self._binding = Binding(settings, also=here, carried=carried)
-        event.listen(engine.sync_engine, "begin", _unmark)
-        event.listen(engine.sync_engine, "before_cursor_execute", _mark_schema, retval=True)
+        mark_statements(engine)
 
     async def start(self) -> None:
         """Refuse a role that could read every schema (see `Isolation.start`)."""
@@ -164,11 +120,11 @@ class SchemaIsolation(OneEngine):
         values = (quoted(schema) + self._after, f"t:{tenant_id}")
         if self._roles is not None:
             values += (self._roles.of(tenant_id),)
-        with _refusing_roles():
+        with refusing_roles():
             found = self._binding.apply(connection, (*values, quoted(schema)))
         if found != schema:
             raise TenantUnavailable(hint=f"the application role may use no schema {schema}")
-        connection.info[_SCHEMA] = schema
+        mark(connection, schema)
 
     @asynccontextmanager
     async def engine(self, tenant_id: str) -> AsyncGenerator[AsyncEngine]:
@@ -185,7 +141,7 @@ class SchemaIsolation(OneEngine):
         schema = self._names.of(tenant_id)
         try:
             return await self._read(schema, query)
-        except _NOT_THERE as error:
+        except NOT_THERE as error:
             await self._refuse_missing(schema, error)
             raise
         except Exception as error:
@@ -222,12 +178,12 @@ class SchemaIsolation(OneEngine):
         values = (quoted(schema) + self._after, f"t:{tenant_id}")
         if self._roles is not None:
             values += (self._roles.of(tenant_id),)
-        opening = self._binding.opening(values, also=_OPENED.format(literal(schema)))
+        opening = self._binding.opening(values, also=OPENED.format(literal(schema)))
 
         async def call(driver: Any) -> T:
             transaction = Transaction(driver, schema)
             return await in_transaction(
-                driver, opening, transaction, work, committing, refused=_refused
+                driver, opening, transaction, work, committing, refused=refused
             )
 
         return await self._reads.run(call, schema)
@@ -263,55 +219,14 @@ class SchemaIsolation(OneEngine):
             if tenant_id is None:
                 raise TenantUnavailable(hint=f"{schema} is no tenant's schema")
             role = self._roles.of(tenant_id)
-            with _refusing_roles():
+            with refusing_roles():
                 await connection.exec_driver_sql("SELECT set_config('role', $1, true)", (role,))
-        if not await _usable(connection, schema):
+        if not await usable(connection, schema):
             raise TenantUnavailable(hint=f"the application role may use no schema {schema}")
         path = "SELECT set_config('search_path', $1, true)"
         await connection.exec_driver_sql(path, (quoted(schema) + self._after,))
 
     async def _refuse_missing(self, schema: str, error: Exception) -> None:
         async with self.connected() as connection:
-            if not await _usable(connection, schema):
+            if not await usable(connection, schema):
                 raise TenantUnavailable(hint=f"there is no schema {schema}") from error
-
-
-async def _usable(connection: AsyncConnection, schema: str) -> bool:
-    found = await connection.exec_driver_sql(f"SELECT {_USABLE.format('$1')}", (quoted(schema),))
-    return found.scalar_one()
-
-
-@contextmanager
-def _refusing_roles() -> Generator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        if not isinstance(driver_error(error), _NOT_THAT_ROLE):
-            raise
-        raise TenantUnavailable(hint=str(driver_error(error))) from error
-
-
-def _refused(error: Exception) -> Exception:
-    return TenantUnavailable(hint=str(error)) if isinstance(error, _NOT_OPENED) else error
-
-
-def _unmark(connection: Connection) -> None:
-    """A transaction is nobody's until it is bound, whoever the last one was."""
-    connection.info.pop(_SCHEMA, None)
-
-
-def _mark_schema(
-    connection: Connection,
-    cursor: object,
-    statement: str,
-    parameters: Any,
-    context: object,
-    executemany: bool,
-) -> tuple[str, Any]:
-    """Let statements of different schemas differ, since the driver keeps them by their text.
-
-    A statement that was prepared under another path has that schema's types: an enum of another
-    schema's, or an error when they differ (SECURITY.md, schema strategy).
-    """
-    schema = connection.info.get(_SCHEMA)
-    return (f"/* {schema} */ {statement}" if schema else statement), parameters

@@ -385,12 +385,13 @@ async def test_an_atomic_operation_is_all_or_nothing(
 async def hearing_nothing(tenancy: Tenancy) -> AsyncIterator[None]:
     """Behind a pooler the registry asks for its counter twice a second, on the same back-ends as
     requests: it does not in the block, so that whatever is sent there is a request's."""
-    assert tenancy._live is not None
-    await tenancy._live.ears.stop()
+    live = tenancy.parts.registry
+    assert live is not None
+    await live.ears.stop()
     try:
         yield
     finally:
-        tenancy._live.ears.start()
+        live.ears.start()
 
 
 @pytest.mark.parametrize("document", [PAGE, "mutation { writeAtomic(title: \"x\") }"])  # fmt: skip

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from ..finding import Rule
-from . import functions, roles, schemas, seal, server, tables, views
+from . import functions, indexes, keys, roles, row_security, schemas, seal, server, views
 
 __all__ = ["RULES"]
 
+_CHAPTERS = "RTVFKMS"
+
 RULES: tuple[Rule, ...] = tuple(
-    found
-    for module in (roles, tables, views, functions, seal, schemas, server)
-    for found in vars(module).values()
-    if isinstance(found, Rule)
+    sorted(
+        (
+            found
+            for module in (
+                roles,
+                row_security,
+                keys,
+                indexes,
+                views,
+                functions,
+                seal,
+                schemas,
+                server,
+            )
+            for found in vars(module).values()
+            if isinstance(found, Rule)
+        ),
+        key=lambda rule: (_CHAPTERS.index(rule.id[0]), rule.id),
+    )
 )

@@ -1,4 +1,4 @@
-"""T: tables with a tenant column, their policies, keys and indexes."""
+"""T: row-level security of tenant tables, and the policies that let tenants in."""
 
 from __future__ import annotations
 
@@ -10,25 +10,10 @@ from ..facts import Facts, Policy, Relation
 from ..finding import Found, Severity, rule
 from ..policy import bare, bound
 
-__all__ = [
-    "T01",
-    "T02",
-    "T03",
-    "T04",
-    "T05",
-    "T06",
-    "T07",
-    "T08",
-    "T09",
-    "T10",
-    "T11",
-    "T12",
-]
+__all__ = ["T01", "T02", "T03", "T04", "T05", "T06", "T11"]
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 _ROW = ("row",)
-_COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
-_CASCADES = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
 
 @rule(
@@ -145,96 +130,6 @@ def T06(facts: Facts) -> Iterator[Found]:  # noqa: N802
 
 
 @rule(
-    "T07",
-    _ERROR,
-    "a tenant column that may be NULL",
-    why="A row of nobody is seen by nobody, and a unique key does not hold for it.",
-    only=_ROW,
-)
-def T07(facts: Facts) -> Iterator[Found]:  # noqa: N802
-    """Nullable tenant column."""
-    for table in facts.tenant_tables:
-        if facts.tenant_column not in table.not_null:
-            column = quoted(facts.tenant_column)
-            fix = f"ALTER TABLE {table.sql} ALTER COLUMN {column} SET NOT NULL;"
-            yield Found(table.label, f"{facts.tenant_column} may be NULL", fix)
-
-
-@rule(
-    "T08",
-    _WARNING,
-    "no index that begins with the tenant",
-    why="The policy adds the tenant to every query: without such an index it reads the other "
-    "tenants' rows to throw them away.",
-    only=_ROW,
-)
-def T08(facts: Facts) -> Iterator[Found]:  # noqa: N802
-    """No index leads with the tenant."""
-    for table in facts.tenant_tables:
-        if table.kind == "f" or table.partition:
-            continue
-        indexes = facts.indexes.get(table.oid, ())
-        if not any(index.columns[:1] == (facts.tenant_column,) for index in indexes):
-            fix = f"CREATE INDEX CONCURRENTLY ON {table.sql} ({quoted(facts.tenant_column)});"
-            yield Found(table.label, "no index begins with the tenant", fix)
-
-
-@rule(
-    "T09",
-    _WARNING,
-    "uniqueness over all tenants",
-    why="The error of a unique key without the tenant tells that another tenant has that value.",
-    only=_ROW,
-)
-def T09(facts: Facts) -> Iterator[Found]:  # noqa: N802
-    """UNIQUE without the tenant; a lone random uuid is exempt."""
-    for table in facts.tenant_tables:
-        for index in facts.indexes.get(table.oid, ()):
-            if not index.is_unique or facts.tenant_column in index.columns:
-                continue
-            if len(index.columns) == 1 and index.columns[0] in _random(table):
-                continue
-            columns = ", ".join(column or "an expression" for column in index.columns)
-            named = ", ".join(quoted(column) for column in index.columns if column)
-            fix = (
-                f"-- replace {index.name}:\nCREATE UNIQUE INDEX CONCURRENTLY ON {table.sql} "
-                f"({quoted(facts.tenant_column)}, {named});"
-            )
-            yield Found(table.label, f"{index.name} ({columns}) is unique over all tenants", fix)
-
-
-@rule(
-    "T10",
-    _WARNING,
-    "a foreign key without the tenant",
-    why="Foreign keys are checked past the policies: A's row can point at B's, and B's delete "
-    "cascades into A.",
-    only=_ROW,
-)
-def T10(facts: Facts) -> Iterator[Found]:  # noqa: N802
-    """Foreign keys between tenant tables that leave the tenant out."""
-    column = facts.tenant_column
-    for key in facts.foreign_keys:
-        table, other = facts.relations.get(key.relation), facts.relations.get(key.referenced)
-        if table is None or other is None:
-            continue
-        if table.oid not in facts.holds_tenants or other.oid not in facts.holds_tenants:
-            continue
-        if (column, column) in zip(key.columns, key.referenced_columns, strict=True):
-            continue
-        action = _CASCADES.get(key.on_delete) or _CASCADES.get(key.on_update)
-        local = ", ".join(map(quoted, (column, *key.columns)))
-        remote = ", ".join(map(quoted, (column, *key.referenced_columns)))
-        fix = (
-            f"ALTER TABLE {table.sql} DROP CONSTRAINT {quoted(key.name)},\n"
-            f"  ADD FOREIGN KEY ({local}) REFERENCES {other.sql} ({remote});"
-        )
-        said = f"{key.name} to {other.label} leaves the tenant out"
-        said += f", and it is ON … {action}" if action else ""
-        yield Found(table.label, said, fix, _ERROR if action else None)
-
-
-@rule(
     "T11",
     _ERROR,
     "a readable partition without row-level security",
@@ -249,26 +144,6 @@ def T11(facts: Facts) -> Iterator[Found]:  # noqa: N802
         if table.oid in facts.parents and not table.rls:
             fix = f"REVOKE ALL ON {table.sql} FROM PUBLIC, {role};"
             yield Found(table.label, "can be read past its parent's policies", fix)
-
-
-@rule(
-    "T12",
-    _WARNING,
-    "an index that policies keep from being used",
-    why="Under row-level security only leakproof operators are index conditions: those of "
-    "numeric, enums, LIKE, jsonb and arrays are not (120 ms against 0.06).",
-    only=_ROW,
-)
-def T12(facts: Facts) -> Iterator[Found]:  # noqa: N802
-    """Operators that are not leakproof."""
-    for table in facts.tenant_tables:
-        if not table.rls:
-            continue
-        for index in facts.indexes.get(table.oid, ()):
-            if index.leaky:
-                fix = "-- sort and filter by uuid, timestamps, integers or text, or drop the index"
-                names = "; ".join(index.leaky)
-                yield Found(table.label, f"{index.name}: not leakproof: {names}", fix)
 
 
 def _parts(policy: Policy) -> Iterator[tuple[str, str | None]]:
@@ -288,11 +163,6 @@ def _fenced(policies: tuple[Policy, ...], command: str, part: str, facts: Facts)
         if bound(text, facts):
             return True
     return False
-
-
-def _random(table: Relation) -> set[str]:
-    uuids = {c for c, t in zip(table.columns, table.types, strict=True) if t == "uuid"}
-    return uuids & set(table.random_ids)
 
 
 def _access(facts: Facts, table: Relation) -> str:

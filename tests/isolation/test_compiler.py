@@ -32,7 +32,9 @@ from fraiseql_strawberry.graphql.json_text import encode
 from tests.isolation.wide.database import Wide, open_wide
 from tests.isolation.wide.judge import DEFAULT_LIMIT, Judge
 from tests.isolation.wide.operations import Operation, operations
+from tests.isolation.wide.pages import Unjudged
 from tests.isolation.wide.rows import CLEAN, TENANTS, make_rows
+from tests.isolation.wide.same import is_empty, same
 from tests.isolation.wide.types import schema
 
 MakeTenancy = Callable[..., Tenancy]
@@ -41,8 +43,9 @@ MakeTenancy = Callable[..., Tenancy]
 EXAMPLES = int(os.environ.get("FRAISEQL_EXAMPLES", "300"))
 BOUNDS = Settings(first_parameter=1, max_cost=10**12, default_limit=DEFAULT_LIMIT)
 # A document that the server refuses as a whole, however valid: its bounds have tests of their own.
+REFUSED = "BAD_USER_INPUT"
 BOUNDED = re.compile("exceeds the limit|too many times|more than .* tokens")
-JUDGES = {tenant: Judge(make_rows(tenant)) for tenant in TENANTS}
+JUDGES = {tenant: Judge(tenant, make_rows(tenant)) for tenant in TENANTS}
 INDEX = SchemaIndex(schema, {"Slug": "string"})
 
 
@@ -62,9 +65,9 @@ def compiled(wide: Wide, text: str) -> tuple[Any, tuple[str, ...]]:
     return program, lifted.literals
 
 
-def ordered(text: str) -> Any:
-    """JSON with the order of keys, which GraphQL promises, made visible."""
-    return json.loads(text, object_pairs_hook=lambda pairs: pairs)
+def unjudged(expected: ExecutionResult) -> bool:
+    """Whether rows break a promise that pages rest on, so that there is nothing to compare."""
+    return any(isinstance(error.original_error, Unjudged) for error in expected.errors or ())
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +99,14 @@ async def test_both_lanes_answer_what_graphql_core_does(
     program, literals = compiled(wide, operation.text)
     assert isinstance(program, Compiled), program
     for tenant in TENANTS:
-        expected = JUDGES[tenant].answer(document, operation.variables)
-        await _fast(wide, tenant, program, literals, operation, expected)
-        await _standard(standard, tenant, operation, expected)
+        variables = JUDGES[tenant].variables(operation.variables)
+        expected = JUDGES[tenant].answer(document, variables)
+        await _fast(wide, tenant, program, literals, variables, expected)
+        await _standard(standard, tenant, operation.text, variables, expected)
     # Other values of the same operation may take another statement.
-    again = Operation(operation.text, operation.others, {})
-    expected = JUDGES[CLEAN[0]].answer(document, again.variables)
-    await _fast(wide, CLEAN[0], program, literals, again, expected)
+    others = JUDGES[CLEAN[0]].variables(operation.others)
+    expected = JUDGES[CLEAN[0]].answer(document, others)
+    await _fast(wide, CLEAN[0], program, literals, others, expected)
 
 
 @settings(
@@ -117,9 +121,10 @@ async def test_finished_fields_beside_hand_written_ones_answer_what_graphql_core
     document = parse(operation.text)
     assume(not validate(INDEX.schema, document))
     for tenant in TENANTS:
-        expected = JUDGES[tenant].answer(document, operation.variables)
+        variables = JUDGES[tenant].variables(operation.variables)
+        expected = JUDGES[tenant].answer(document, variables)
         for as_text in (False, True):
-            await _standard(standard, tenant, operation, expected, as_text=as_text)
+            await _standard(standard, tenant, operation.text, variables, expected, as_text=as_text)
 
 
 async def _fast(
@@ -127,11 +132,11 @@ async def _fast(
     tenant: str,
     program: Compiled,
     literals: tuple[str, ...],
-    operation: Operation,
+    variables: dict[str, Any],
     expected: ExecutionResult,
 ) -> None:
     try:
-        bound = program.bind(operation.variables, literals)
+        bound = program.bind(variables, literals, tenant)
     except BadUserInput as error:
         bound = error
     if isinstance(bound, BadUserInput):
@@ -143,37 +148,45 @@ async def _fast(
         return
     text = await wide.read(tenant, bound.sql(), bound.args)
     assert text is not None
-    if expected.errors:
+    if unjudged(expected):
+        pass
+    elif expected.errors:
         assert bound.violates(text.encode()), expected.errors
     else:
         assert not bound.violates(text.encode()), text
-        assert ordered(text) == ordered(json.dumps(expected.data)), bound.sql()
+        assert same(text, expected.data), (text, expected.data, bound.sql())
     # Fail closed: without the tenant, every shape of statement returns nothing.
     nothing = json.loads(await wide.read(None, bound.sql(), bound.args) or "")
-    assert [value for value in nothing.values() if value and value != "Query"] == []
+    assert all(is_empty(value, INDEX.schema.type_map) for value in nothing.values()), nothing
 
 
 async def _standard(
     standard: Tenancy,
     tenant: str,
-    operation: Operation,
+    text: str,
+    variables: dict[str, Any],
     expected: ExecutionResult,
     *,
     as_text: bool = False,
 ) -> None:
     async with standard.as_tenant(tenant) as scope:
         scope.json_text = as_text  # as our router says, which writes the response itself
-        answer = await schema.execute(operation.text, variable_values=operation.variables)
+        answer = await schema.execute(text, variable_values=variables)
     errors = answer.errors or ()
-    if any((error.extensions or {}).get("code") == "BAD_USER_INPUT" for error in errors):
+    refused = [e.extensions or {} for e in errors if (e.extensions or {}).get("code") == REFUSED]
+    if refused:
+        # As above: below a row that is not there, the judge does not look at bounds.
+        assert expected.errors or {r.get("argument") for r in refused} <= {"limit", "offset"}
         return
     if any(BOUNDED.search(error.message) for error in errors):
         return
     # Which of several errors are reported below a null that spreads is left open by the
     # specification (6.4.4); the data is not.
+    if unjudged(expected):
+        return
     assert bool(answer.errors) == bool(expected.errors), (answer.errors, expected.errors)
     written = encode(answer.data).decode() if as_text else json.dumps(answer.data)
-    assert ordered(written) == ordered(json.dumps(expected.data))
+    assert same(written, expected.data), (written, expected.data)
 
 
 async def test_not_holds_where_a_null_leaves_a_comparison_unknown(wide: Wide) -> None:
@@ -182,4 +195,4 @@ async def test_not_holds_where_a_null_leaves_a_comparison_unknown(wide: Wide) ->
     for tenant in TENANTS:
         expected = JUDGES[tenant].answer(parse(text), {})
         assert {"aText": None} in expected.data["foundThings"]
-        await _fast(wide, tenant, program, literals, Operation(text, {}, {}), expected)
+        await _fast(wide, tenant, program, literals, {}, expected)

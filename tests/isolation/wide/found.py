@@ -12,7 +12,7 @@ from graphql import GraphQLError
 
 from tests.isolation.wide.rows import Rows
 
-__all__ = ["Related", "holds", "in_order", "refuse"]
+__all__ = ["Related", "holds", "in_order", "refuse", "sortable", "stored"]
 
 _NAMES: dict[str, dict[Any, str]] = {
     "a_status": {"draft": "DRAFT", "in_review": "IN_REVIEW", "published": "PUBLISHED"},
@@ -118,8 +118,8 @@ def _member(related: Related, type_: str, row: Any, name: str, value: Any) -> bo
     many = related.many(type_, key, row)
     if many is not None:
         return all(_quantified(related, *many, kind, where) for kind, where in value.items())
-    stored = _stored(type_, row, key)
-    return all(_compared(key, stored, *operator) for operator in value.items())
+    value_of = stored(type_, row, key)
+    return all(_compared(key, value_of, *operator) for operator in value.items())
 
 
 def _quantified(related: Related, type_: str, rows: list[Any], kind: str, where: Any) -> bool:
@@ -129,7 +129,8 @@ def _quantified(related: Related, type_: str, rows: list[Any], kind: str, where:
     return {"some": any, "every": all, "none": lambda them: not any(them)}[kind](found)
 
 
-def _stored(type_: str, row: Any, key: str) -> Any:
+def stored(type_: str, row: Any, key: str) -> Any:
+    """What a column holds, or a key of a note's document."""
     return row["data"].get(key) if type_ == "Note" and key != "id" else row[key]
 
 
@@ -140,7 +141,7 @@ def _compared(key: str, stored: Any, operator: str, wanted: Any) -> bool:
         return (stored is None) == wanted
     if key == "a_jsonb":
         return _json_compared(stored, operator, wanted)
-    left = _value(key, stored)
+    left = sortable(key, stored)
     right = (
         [_wanted(key, item) for item in wanted]
         if isinstance(wanted, list)
@@ -193,7 +194,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _value(key: str, stored: Any) -> Any:
+def sortable(key: str, stored: Any) -> Any:
+    """A value that compares with others of its column as PostgreSQL does."""
     if stored is None:
         return None
     names = _NAMES.get(key)
@@ -204,7 +206,7 @@ def _value(key: str, stored: Any) -> Any:
     if key in _DECIMALS:
         number = Decimal(stored)
         return Decimal("Infinity") if number.is_nan() else number  # above all numbers
-    if key in ("a_double", "weight"):
+    if key in ("a_single", "a_double", "weight"):
         return float("inf") if stored == "NaN" else float(stored)
     if key in _STAMPS:
         return _instant(stored)
@@ -261,7 +263,7 @@ def _sorted_by(
             type_, row = found
         name, direction = inner, below
     key = _snake(name)
-    return (None if row is None else _value(key, _stored(type_, row, key))), direction
+    return (None if row is None else sortable(key, stored(type_, row, key))), direction
 
 
 def _snake(name: str) -> str:

@@ -29,11 +29,14 @@ from graphql import (
 )
 
 from tests.isolation.wide.found import Related, holds, in_order, refuse
+from tests.isolation.wide.pages import DEFAULT_LIMIT, Place, page_of
 from tests.isolation.wide.rows import Rows
+from tests.isolation.wide.totals import Totals
 from tests.isolation.wide.types import schema as strawberry_schema
 
+__all__ = ["DEFAULT_LIMIT", "Judge"]
+
 MAX_LIMIT = 1000
-DEFAULT_LIMIT = 3
 
 _NAMES = {
     "a_status": {"draft": "DRAFT", "in_review": "IN_REVIEW", "published": "PUBLISHED"},
@@ -50,7 +53,8 @@ _NAMES["statuses"], _NAMES["colors"], _NAMES["color"] = (
 class Judge:
     """Answers operations from the rows of one tenant."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, tenant: str, rows: Rows) -> None:
+        self._tenant = tenant
         self._rows = rows
         self._schema = build_schema(strawberry_schema.as_str())
         coercers = strawberry_schema._schema.type_map
@@ -58,9 +62,19 @@ class Judge:
             if isinstance(type_, GraphQLScalarType) and name not in _BUILT_IN:
                 type_.coerce_output_value = lambda value: value
                 type_.coerce_input_value = coercers[name].coerce_input_value
+            elif name in ("Float", "String"):
+                type_.coerce_output_value = _kept(type_.coerce_output_value)
             if isinstance(type_, GraphQLObjectType) and not name.startswith("__"):
                 for field_name, field in type_.fields.items():
                     field.resolve = self._resolver(name, field_name)
+
+    def variables(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Those of an operation, with this tenant's cursors in them."""
+        things = self._rows["tb_thing"]
+        return {
+            name: value.cursor(self._tenant, things) if isinstance(value, Place) else value
+            for name, value in variables.items()
+        }
 
     def answer(self, document: DocumentNode, variables: dict[str, Any] | None) -> ExecutionResult:
         return execute_sync(self._schema, document, variable_values=variables)
@@ -71,6 +85,8 @@ class Judge:
         special = getattr(self, f"_{type_name.lower()}_{python_name}", None)
         if special is not None:
             return lambda row, info, **arguments: special(row, _by_python_name(declared, arguments))
+        if "Aggregate" in type_name:
+            return lambda row, info, **arguments: row.value(python_name, arguments)
         if type_name == "Note" and python_name != "id":
             return lambda row, info: _leaf(python_name, row["data"].get(python_name))
         if type_name in _INSIDE:
@@ -102,6 +118,19 @@ class Judge:
 
     def _query_found_notes(self, _: Any, arguments: dict[str, Any]) -> list[Any]:
         return self._found("Note", _by_id(self._rows["tb_note"]), arguments)
+
+    def _query_paged_things(self, _: Any, arguments: dict[str, Any]) -> Any:
+        rows, where = self._rows["tb_thing"], {"where": arguments.get("where")}
+        kept = self._found("Thing", rows, where)
+        return page_of(self._tenant, Related(self._rows), rows, kept, arguments)
+
+    def _query_things_aggregate(self, _: Any, arguments: dict[str, Any]) -> Any:
+        where = {"where": arguments.pop("where", None)}
+        rows = _filtered(self._found("Thing", self._rows["tb_thing"], where), arguments)
+        return Totals("Thing", rows, _leaf)
+
+    def _query_notes_aggregate(self, _: Any, arguments: dict[str, Any]) -> Any:
+        return Totals("Note", self._found("Note", self._rows["tb_note"], arguments), _leaf)
 
     def _found(self, type_: str, rows: list[Any], arguments: dict[str, Any]) -> list[Any]:
         where, order = arguments.get("where"), arguments.get("order_by") or []
@@ -236,6 +265,16 @@ def _inside(row: Any, name: str, *, many: bool, leaf: bool) -> Any:
     if not isinstance(value, list):
         return None
     return [item if isinstance(item, dict) else None for item in value]
+
+
+def _kept(coerce: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Coerce, and leave what says itself what it equals as it is."""
+
+    def coerced(value: Any) -> Any:
+        plain = coerce(value)
+        return value if hasattr(value, "matches") else plain
+
+    return coerced
 
 
 def _by_python_name(declared: Any, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from graphql import (
 from hypothesis import strategies as st
 
 from tests.isolation.wide.conditions import orders, wheres
-from tests.isolation.wide.rows import _UUIDS, POOLS
+from tests.isolation.wide.pages import DEFAULT_ORDER, Place
+from tests.isolation.wide.rows import _UUIDS, CLEAN, POOLS
+from tests.isolation.wide.totals import GROUPED, NUMBERS, ORDERED
 from tests.isolation.wide.types import HAND_WRITTEN
 from tests.isolation.wide.types import schema as strawberry_schema
 
@@ -92,15 +94,25 @@ def operations(draw: Any, *, mixed: bool = False) -> Operation:
 
 
 def _selection(state: _State, type_: GraphQLObjectType, depth: int) -> str:
-    draw = state.draw
     fields = {n: f for n, f in type_.fields.items() if state.mixed or n not in HAND_WRITTEN}
+    fields = {n: f for n, f in fields.items() if _judged(type_.name, n)}
+    return _selection_of(state, type_, fields, depth)
+
+
+def _selection_of(
+    state: _State, type_: GraphQLObjectType, fields: dict[str, Any], depth: int
+) -> str:
+    draw = state.draw
     leaves = [n for n, f in fields.items() if is_leaf_type(get_named_type(f.type))]
     objects = [n for n in fields if n not in leaves] if depth < MAX_DEPTH else []
+    objects += ["groupBy"] * 4 if "groupBy" in objects else []
+    aggregated = type_.name.endswith("Aggregate")
     items: list[str] = []
     for _ in range(draw(st.integers(1, 3 if depth == 0 else 4))):
         kinds = ["leaf"] * 4 if leaves else []
-        kinds += ["object"] * (2 if depth else 6) if objects else []
-        kinds += ["typename", "inline", "fragment"]
+        kinds += ["object"] * (2 if depth and not aggregated else 6) if objects else []
+        # A fragment's keys would have to be those of each grouping that it is spread in.
+        kinds += ["typename", "inline", *([] if _is_grouped(type_.name) else ["fragment"])]
         match draw(st.sampled_from(kinds)):
             case "leaf":
                 items.append(_leaf(state, draw(st.sampled_from(leaves))))
@@ -110,7 +122,7 @@ def _selection(state: _State, type_: GraphQLObjectType, depth: int) -> str:
                 items.append(draw(st.sampled_from(["__typename", f"{state.alias()}: __typename"])))
             case "inline":
                 condition = draw(st.sampled_from(["", f" on {type_.name}"]))
-                below = _selection(state, type_, depth + 1)
+                below = _selection_of(state, type_, fields, depth + 1)
                 items.append(f"...{condition}{_directives(state)} {below}")
             case "fragment":
                 items.append(_spread(state, type_, depth))
@@ -124,11 +136,93 @@ def _leaf(state: _State, name: str) -> str:
 
 def _object(state: _State, type_: GraphQLObjectType, name: str, depth: int) -> str:
     field = type_.fields[name]
-    arguments = _arguments(state, field.args)
+    if name == "groupBy":
+        return _groups(state, field, depth)
+    given = _page if name == "pagedThings" else _arguments
+    arguments = given(state, field.args)
     plain = not arguments and state.draw(st.booleans())
     alias = "" if plain else f"{state.alias()}: "
-    below = _selection(state, get_named_type(field.type), depth + 1)
+    deeper = depth if type_.name.endswith(("Connection", "Edge")) else depth + 1
+    below = _selection(state, get_named_type(field.type), deeper)
     return f"{alias}{name}{arguments}{_directives(state)} {below}"
+
+
+def _judged(type_name: str, field_name: str) -> bool:
+    """Whether the judge of aggregates knows this value of many rows."""
+    for ending, known in _OF_MANY.items():
+        if type_name.endswith(f"Aggregate{ending}"):
+            return _snake(field_name) in known
+    return True
+
+
+def _is_grouped(type_name: str) -> bool:
+    return type_name.endswith(("AggregateGroup", "AggregateKeys"))
+
+
+def _groups(state: _State, field: Any, depth: int) -> str:
+    """`groupBy`, with no keys but those of its columns."""
+    draw, group = state.draw, get_named_type(field.type)
+    known = [n for n in get_named_type(group.fields["keys"].type).fields if _snake(n) in GROUPED]
+    names = draw(st.lists(st.sampled_from(known), min_size=1, max_size=3))
+    columns = [_EnumName(_snake(name).upper()) for name in names]
+    if draw(st.booleans()):
+        text = f"[{', '.join(columns)}]"
+    else:
+        text = state.define(str(field.args["columns"].type), columns, columns)
+    given = {"limit": field.args["limit"]} if draw(st.booleans()) else {}
+    limit = _arguments(state, given)
+    below = _group(state, group, names, depth + 1)
+    return f"{state.alias()}: groupBy(columns: {text}{limit and f', {limit[1:-1]}'}) {below}"
+
+
+def _group(state: _State, group: GraphQLObjectType, names: list[str], depth: int) -> str:
+    others = {name: field for name, field in group.fields.items() if name != "keys"}
+    parts = [_selection_of(state, group, others, depth)]
+    if state.draw(st.sampled_from([True, True, True, False])):
+        keys = get_named_type(group.fields["keys"].type)
+        inner = _selection_of(state, keys, {name: keys.fields[name] for name in names}, depth)
+        parts.append(f"{{ {state.alias()}: keys {inner} }}")
+    return f"{{ {' '.join(part[1:-1] for part in parts)} }}"
+
+
+def _page(state: _State, arguments: dict[str, Any]) -> str:
+    """The arguments of a connection: mostly a page that there is, and cursors of its order."""
+    draw = state.draw
+    given = {"where": arguments["where"]} if draw(st.booleans()) else {}
+    texts = [_arguments(state, given)[1:-1]]
+    order = None
+    if draw(st.booleans()):
+        hops = draw(st.sampled_from([False] * 15 + [True]))
+        order = draw(orders(arguments["orderBy"].type, hops=hops))
+        texts.append(f"orderBy: {_input(state, order, arguments['orderBy'].type)}")
+    lengths = draw(st.sampled_from([(), ("first",), ("first",), ("last",), ("last",)]))
+    if draw(st.sampled_from([False] * 30 + [True])):
+        lengths = ("first", "last")
+    for name in lengths:
+        number = draw(st.sampled_from([1, 2, 3, 5, 20, 0, None, -1, 1001]))
+        if draw(st.booleans()):
+            texts.append(f"{name}: {json.dumps(number)}")
+        else:
+            texts.append(f"{name}: {state.define('Int', number, 2, None, _ABSENT)}")
+    cursors = [name for name in ("after", "before") if draw(st.sampled_from([False, False, True]))]
+    texts += [f"{name}: {_cursor(state, order)}" for name in cursors]
+    texts = [text for text in texts if text]
+    return f"({', '.join(texts)})" if texts else ""
+
+
+def _cursor(state: _State, order: Any) -> str:
+    draw = state.draw
+    mine, other = (Place(order, draw(st.integers(0, 11))) for _ in range(2))
+    match draw(st.sampled_from(["mine"] * 12 + ["foreign", "other order", "nonsense", "literal"])):
+        case "foreign":
+            mine = Place(order, 1, tenant=CLEAN[0])
+        case "other order":
+            mine = Place([{"aText": "DESC"}] if order else [*DEFAULT_ORDER, *DEFAULT_ORDER], 1)
+        case "nonsense":
+            return state.define("String", "nonsense", None)
+        case "literal":
+            return draw(st.sampled_from(["null", '"MS5ub25zZW5zZQ=="']))
+    return state.define("String", mine, other, None, _ABSENT)
 
 
 def _spread(state: _State, type_: GraphQLObjectType, depth: int) -> str:
@@ -238,6 +332,8 @@ def _some_value(draw: Any, name: str, type_: Any) -> Any:
             return draw(st.sampled_from([item for item in pool if item not in _NO_INPUT]))
 
 
+# By how the type of the object ends.
+_OF_MANY = {"Min": ORDERED, "Max": ORDERED, "Sum": NUMBERS, "Avg": NUMBERS, "Keys": GROUPED}
 _NO_INPUT = ("infinity", "-infinity", "24:00:00", "\\x", "12345-06-07", "0044-03-15 BC")
 
 

@@ -263,6 +263,18 @@ def found_people(limit: int = 20) -> list[Person]: ...
 def found_notes(limit: int = 50) -> list[Note]: ...
 
 
+@fraiseql.query(sql_source="v_thing", order_by="-number", relay=True, auto_params=True)
+def paged_things() -> list[Thing]: ...
+
+
+@fraiseql.query(sql_source="v_thing", aggregate=True, auto_params=True)
+def things_aggregate(a_flag: bool | None = None) -> list[Thing]: ...
+
+
+@fraiseql.query(sql_source="v_note", aggregate=True, auto_params=True)
+def notes_aggregate() -> list[Note]: ...
+
+
 @fraiseql.query(sql_source="v_thing", id_arg="id")
 def thing(id: UUID) -> Thing | None: ...
 
@@ -312,7 +324,7 @@ async def person(session: fraiseql.TenantSession, id: UUID) -> Person | None:
 
 HAND_WRITTEN = frozenset({"shout", "itself", "doubled", "greeting", "person"})
 FIELDS = [
-    *(found_things, found_people, found_notes),
+    *(found_things, found_people, found_notes, paged_things, things_aggregate, notes_aggregate),
     *(things, thing, last_thing, people, tag, shelves, notes, letters, letter),
     *(greeting, person),
 ]

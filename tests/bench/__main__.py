@@ -17,6 +17,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 import uvloop  # noqa: E402
 from contestants import CONTESTANTS, PGBENCH, Service, Unavailable, running  # noqa: E402
+from deep import measure_deep  # noqa: E402
 from growth import measure_growth  # noqa: E402
 from kinds import KINDS, tokens  # noqa: E402
 from lanes import lanes_taken  # noqa: E402
@@ -71,6 +72,7 @@ def read_options() -> argparse.Namespace:
     add("--quick", action="store_true", help="a smoke run: do not trust its numbers")
     add("--no-growth", action="store_true", help="leave rows by levels out")
     add("--no-memory", action="store_true", help="leave the distinct documents out")
+    add("--no-deep", action="store_true", help="leave the pages of a million rows out")
     add("--json", type=Path, metavar="FILE", help="write the results there")
     add("--from-json", type=Path, metavar="FILE", help="measure nothing, show these results")
     add("--docs", action="store_true", help=f"write charts and tables into {DOCS.name}/")
@@ -140,6 +142,11 @@ async def run(options: argparse.Namespace, layout: Layout) -> Results:
                 token,
                 seconds=options.seconds / 2,
                 largest=100 if options.quick else 1000,
+            )
+        if not options.no_deep and "fast" in services:
+            say("measuring: pages of a million rows")
+            results.deep = await measure_deep(
+                services["fast"], postgres, token, seconds=options.seconds
             )
         if not options.no_memory:
             say("measuring: memory over distinct documents")

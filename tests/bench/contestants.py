@@ -23,7 +23,8 @@ _HERE = Path(__file__).parent
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _NPM_SECONDS = 300.0
-_NPM_PACKAGES = ("postgraphile@5", "node@22")  # it answers nothing but errors on older ones
+# Node.js: it answers nothing but errors on older ones.
+_NPM_PACKAGES = ("postgraphile@5", "@graphile/pg-aggregates@0.2.0-rc.2", "node@22")
 
 
 class Unavailable(Exception):
@@ -145,7 +146,7 @@ def _install_postgraphile(folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise Unavailable("npm is not installed, so PostGraphile cannot be")
-    say(f"installing {' and '.join(_NPM_PACKAGES)} into {folder} (once)")
+    say(f"installing {', '.join(_NPM_PACKAGES)} into {folder} (once)")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_text('{"private": true}\n')
     command = [npm, "install", "--no-fund", "--no-audit", "--loglevel=error", *_NPM_PACKAGES]

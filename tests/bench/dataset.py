@@ -1,4 +1,4 @@
-"""The rows: a hundred small tenants, some to write into, and one whale.
+"""The rows: a hundred small tenants, some to write into, one whale, one with a million entries.
 
 They go into the example blog's own tables (its roles, policies, views and indexes). Ids are MD5
 digests of a number, so the load generator, pgbench and this file agree on them without a list.
@@ -22,6 +22,7 @@ from example_app import database
 from example_app.urls import Urls, locate
 
 __all__ = [
+    "MILLION",
     "PLANS",
     "WHALE",
     "Size",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _DATABASE = "fraiseql_bench"
+_ENTRIES = Path(__file__).with_name("sql") / "entries.sql"
 _COMMENTS_PER_POST = 3
 _LOADED = datetime(2026, 1, 1, tzinfo=UTC)
 _WORDS = (
@@ -72,11 +74,17 @@ class Tenant:
         """The id of a post, from 1."""
         return uuid_text(f"post:{self.number}:{number}")
 
+    def posted_at(self, number: int) -> str:
+        """When a post was made: the later, the higher its number."""
+        step = timedelta(days=700) / self.size.posts
+        return _moment(step * (self.size.posts - number + 1))
+
 
 PLANS: dict[str, Size] = {
     "small": Size(tenants=100, users=10, posts=1_000, comments_per_post=_COMMENTS_PER_POST),
     "written": Size(tenants=10, users=10, posts=1_000, comments_per_post=0),
     "whale": Size(tenants=1, users=1_000, posts=300_000, comments_per_post=1 / 3),
+    "million": Size(tenants=1, users=1, posts=1, comments_per_post=0),  # but see `entries.sql`
 }
 """Who there is. Only the "written" ones are ever written to, so the others never change."""
 
@@ -92,6 +100,7 @@ def tenants(plan: str) -> list[Tenant]:
 
 
 WHALE = tenants("whale")[0]
+MILLION = tenants("million")[0]
 
 
 def uuid_text(name: str) -> str:
@@ -116,6 +125,8 @@ async def prepare(admin_url: str) -> Urls:
         for plan in PLANS:
             say(f"loading: {plan}")
             await _load(connection, plan)
+        say("loading: a million entries")
+        await connection.execute(_ENTRIES.read_text().replace(":tenant", f"'{MILLION.id}'"))
     finally:
         await connection.close()
     connection = await asyncpg.connect(urls.admin_url)
@@ -157,8 +168,8 @@ async def _mark_of(urls: Urls) -> str | None:
 
 def _mark() -> str:
     sql = Path(database.__file__).with_name("sql")
-    texts = [path.read_bytes() for path in sorted(sql.glob("*.sql"))]
-    return hashlib.sha256(b"".join([*texts, Path(__file__).read_bytes()])).hexdigest()
+    files = [*sorted(sql.glob("*.sql")), _ENTRIES, Path(__file__)]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 async def _load(connection: asyncpg.Connection, plan: str) -> None:
@@ -216,14 +227,13 @@ def _users(tenant: Tenant) -> Iterator[str]:
 
 def _posts(tenant: Tenant) -> Iterator[str]:
     chance = random.Random(tenant.number)
-    step = timedelta(days=700) / tenant.size.posts
     for number in range(1, tenant.size.posts + 1):
         user = tenant.user(chance.randint(1, tenant.size.users))
         text = " ".join(chance.choices(_WORDS, k=30))
         published = "t" if chance.random() < 0.8 else "f"
         yield (
             f"{tenant.id}\t{tenant.post(number)}\t{user}\tPost {number} on {text[:24].strip()}\t"
-            f"{text}\t{published}\t{_moment(step * (tenant.size.posts - number + 1))}\n"
+            f"{text}\t{published}\t{tenant.posted_at(number)}\n"
         )
 
 

@@ -35,6 +35,13 @@ DOCUMENTS = {
         "{ posts(published: true, limit: $limit, offset: $offset) "
         "{ id title published createdAt } }"
     ),
+    "third_page": (
+        "query Page($after: String) { feed(first: 20, after: $after) "
+        "{ edges { node { id title createdAt } } pageInfo { hasNextPage endCursor } } }"
+    ),
+    "aggregate": (
+        "{ postsAggregate { count groupBy(columns: [PUBLISHED]) { keys { published } count } } }"
+    ),
     "mixed": "{ viewer posts(limit: 20) { id title createdAt } }",
     "create": (
         'mutation { createPost(title: "TITLE", content: "Written by the bench.") '
@@ -64,6 +71,17 @@ _POSTGRAPHILE = {
     "page": (
         f"query Page($limit: Int!, $offset: Int!) {{ {_LIST}, condition: {{published: true}}, "
         "first: $limit, offset: $offset) { id: rowId title published createdAt } }"
+    ),
+    "third_page": (
+        "query Page($after: Cursor) { feed: allPosts(orderBy: [CREATED_AT_DESC, ROW_ID_ASC], "
+        "first: 20, after: $after) "
+        "{ edges { node { id: rowId title createdAt } } pageInfo { hasNextPage endCursor } } }"
+    ),
+    # It counts what is distinct, so of a group it counts the ids.
+    "aggregate": (
+        "{ postsAggregate: allPosts { count: totalCount "
+        "groupBy: groupedAggregates(groupBy: [PUBLISHED]) { keys count: distinctCount { rowId } } "
+        "} }"
     ),
     "mixed": f"{{ viewer {_LIST}, first: 20) {{ id: rowId title createdAt }} }}",
     "create": (
@@ -111,6 +129,7 @@ class Kind:
         pgbench: pgbench's expression for a `:name` in that file.
         variables: Draws the variables of one request to a tenant.
         writes: Whether it changes rows.
+        pages: Behind how many pages the one is that is asked for, by a variable `after`.
     """
 
     name: str
@@ -121,6 +140,7 @@ class Kind:
     pgbench: dict[str, str]
     variables: Callable[[random.Random, Tenant], dict[str, Any]] | None = None
     writes: bool = False
+    pages: int = 0
 
     @property
     def unique(self) -> bool:
@@ -161,6 +181,10 @@ def _page(chance: random.Random, _: Tenant) -> dict[str, Any]:
     return {"limit": 20, "offset": 20 * chance.randrange(10)}
 
 
+def _first_page(_: random.Random, __: Tenant) -> dict[str, Any]:
+    return {"after": None}
+
+
 def _post(chance: random.Random, tenant: Tenant) -> dict[str, Any]:
     return {"id": tenant.post(chance.randint(1, tenant.size.posts))}
 
@@ -172,6 +196,12 @@ def _posts(chance: random.Random, tenant: Tenant) -> dict[str, Any]:
 
 
 _ROWS20 = {"limit": "20"}
+# The last row of the second page, as `dataset` places it in time.
+_THIRD_PAGE = {
+    "limit": "20",
+    "at": "'2025-12-04 00:00:00.000007+00'::timestamptz",
+    "id": "md5('post:' || :tenant || ':961')::uuid",
+}
 _PAGE = {"limit": "20", "offset": "20 * random(0, 9)", "published": "true"}
 
 KINDS: dict[str, Kind] = {
@@ -183,6 +213,13 @@ KINDS: dict[str, Kind] = {
         Kind("relations", "two levels of relations", "small", "relations", "relations", _ROWS20),
         Kind("rows500", "500 rows", "small", "rows500", "posts", {"limit": "500"}),
         Kind("page", "a filtered, ordered page", "small", "page", "page", _PAGE, _page),
+        Kind(
+            *("third_page", "a connection's third page", "small", "third_page", "third_page"),
+            _THIRD_PAGE,
+            _first_page,
+            pages=2,
+        ),
+        Kind("aggregate", "an aggregate", "small", "aggregate", "counts", {}),
         Kind("mixed", "a resolver and 20 rows", "small", "mixed", "titles", _ROWS20),
         Kind("create", "a mutation", "written", "create", "insert_post", {}, writes=True),
         Kind("write", "a create through SQL", "written", "write", "insert_post", {}, writes=True),

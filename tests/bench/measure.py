@@ -12,6 +12,7 @@ from contestants import CONTESTANTS, PGBENCH, Service
 from kinds import Kind, Request, raw_stream
 from load import Load
 from machine import cpu_seconds
+from pages import behind_pages
 from pgbench import PgBench
 from postgres import Postgres
 from sameness import check_pgbench, compare, plain
@@ -79,7 +80,7 @@ class Track:
         """
         names = [name for name in self.services if kind.name not in CONTESTANTS[name].absent]
         await self._check(kind, names)
-        endless = {name: itertools.cycle(self._stream(kind, name)) for name in names}
+        endless = {name: itertools.cycle(await self._stream(kind, name)) for name in names}
         for name in names:
             await self._serve(kind, name, endless[name], seconds)
         if self._pgbench is not None:
@@ -99,7 +100,7 @@ class Track:
     async def _check(self, kind: Kind, names: list[str]) -> None:
         answers: dict[str, list[Any]] = {}
         for name in names:
-            requests = self._stream(kind, name)[:_COMPARED]
+            requests = (await self._stream(kind, name))[:_COMPARED]
             async with Load(self.services[name].port, 1) as load:
                 answers[name] = [plain(kind, body) for body in await load.bodies(requests)]
         if answers:
@@ -161,8 +162,14 @@ class Track:
     def _requests(self, kind: Kind, dialect: str) -> list[Request]:
         return kind.stream(dialect=dialect)
 
-    def _stream(self, kind: Kind, name: str) -> list[bytes]:
-        key = kind.name, CONTESTANTS[name].dialect
+    async def _stream(self, kind: Kind, name: str) -> list[bytes]:
+        # Cursors are whose they are; all else is the same for who understands the same documents.
+        dialect = CONTESTANTS[name].dialect
+        key = kind.name, name if kind.pages else dialect
         if key not in self._streams:
-            self._streams[key] = raw_stream(self._requests(kind, key[1]), self._token)
+            requests = self._requests(kind, dialect)
+            if kind.pages:
+                service = self.services[name]
+                requests = await behind_pages(requests, service, self._token, kind.pages)
+            self._streams[key] = raw_stream(requests, self._token)
         return self._streams[key]

@@ -123,11 +123,11 @@ def script_of(kind: Kind) -> str:
         f"\\set post random(1, {size.posts})",
         f"\\set user random(1, {min(size.users, 10)})",
         "\\set none 0",
-        *(f"\\set {name} {value}" for name, value in kind.pgbench.items()),
+        *(f"\\set {name} {value}" for name, value in kind.pgbench.items() if "::" not in value),
     ]
     values = {
-        **{name: f":{name}" for name in kind.pgbench},
         "id": "md5('post:' || :tenant || ':' || :post)::uuid",
+        **{n: value if "::" in value else f":{n}" for n, value in kind.pgbench.items()},
         "user": "md5('user:' || :tenant || ':' || :user)::uuid",
         "title": "'Draft ' || :post",
         "content": "'Written by the bench.'",

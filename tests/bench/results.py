@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deep import DeepPage
 from growth import Point
 from measure import Measurement
 from memory import Reading
@@ -45,6 +46,7 @@ class Results:
         measurements: Every round of every contestant and kind.
         growth: The cost by rows and levels.
         memory: The memory by distinct documents.
+        deep: Pages far into a long list.
     """
 
     about: dict[str, Any]
@@ -52,6 +54,7 @@ class Results:
     measurements: list[Measurement] = field(default_factory=list)
     growth: list[Point] = field(default_factory=list)
     memory: list[Reading] = field(default_factory=list)
+    deep: list[DeepPage] = field(default_factory=list)
 
     def of(self, kind: str, contestant: str) -> list[Measurement]:
         """The rounds of one contestant, in order."""
@@ -85,6 +88,7 @@ class Results:
             "measurements": [m.as_json() for m in self.measurements],
             "growth": [point.as_json() for point in self.growth],
             "memory": [reading.as_json() for reading in self.memory],
+            "deep": [page.as_json() for page in self.deep],
         }
         file.write_text(json.dumps(content, indent=1) + "\n")
 
@@ -101,6 +105,7 @@ class Results:
             [Measurement(**values) for values in measurements],
             [Point(**values) for values in content["growth"]],
             [Reading(**values) for values in content["memory"]],
+            [DeepPage(**values) for values in content.get("deep", ())],
         )
 
 

@@ -15,6 +15,7 @@ __all__ = ["TYPES", "Statement", "pgbench_text", "statement", "wrapped"]
 _NAME = re.compile(r"(?<!:):([a-z]+)")
 
 TYPES = {
+    "at": "timestamptz",
     "content": "text",
     "id": "uuid",
     "limit": "int8",

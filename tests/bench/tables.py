@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from contestants import CONTESTANTS
+from contestants import CONTESTANTS, PGBENCH
 from kinds import KINDS
 from results import Results
 from targets import judge
@@ -17,6 +17,7 @@ _END = "<!-- bench: end -->"
 _COLUMNS = ("", "requests/s", "p50 ms", "p99 ms", "server µs", "PostgreSQL µs", "server / floor")
 _HAND = "handwritten"
 _FLOOR = "floor"
+_FAST = "fast"
 
 Row = tuple[str, ...]
 
@@ -28,7 +29,9 @@ def text(results: Results) -> str:
         for kind in results.kinds()
     ]
     for title, rows in (
+        ("Requests/s of the fast lane over those of the others", _ratio_rows(results)),
         ("Targets", _target_rows(results)),
+        ("Pages of 20 of a tenant's million rows", _deep_rows(results)),
         ("CPU of a request, server + PostgreSQL, ms", _growth_rows(results)),
         ("Private memory after distinct documents, MB: server / PostgreSQL", _memory_rows(results)),
     ):
@@ -60,8 +63,12 @@ def markdown(results: Results) -> str:
         parts.append(piped([head, *_rows(results, kind)]))
     growth = "Processor time of a request, server and PostgreSQL together, in milliseconds."
     memory = "Private memory after so many distinct documents, in MB: server / PostgreSQL."
+    ratios = "Requests a second of the fast lane over those of the others, in the same round."
+    deep = "Pages of 20 rows of one tenant with a million, on the fast lane."
     for title, rows in (
+        (f"### Ratios\n\n{ratios}", _ratio_rows(results)),
         ("### Targets", _target_rows(results)),
+        (f"### Far pages\n\n{deep}", _deep_rows(results)),
         (f"### Rows and levels\n\n{growth}", _growth_rows(results)),
         (f"### Memory\n\n{memory}", _memory_rows(results)),
     ):
@@ -116,6 +123,25 @@ def _rows(results: Results, kind: str) -> Iterator[Row]:
             f"{over_floor.median:.2f}" if over_floor else "",
             f"{over_hand.median:.1f}" if over_hand else "",
         )
+
+
+def _ratio_rows(results: Results) -> list[Row]:
+    others = [name for name in CONTESTANTS if name not in (_FAST, PGBENCH)]
+    rows: list[Row] = [("", *(CONTESTANTS[name].title for name in others))]
+    for kind in results.kinds():
+        ratios = [results.ratio(kind, _FAST, name, lambda m: m.rate) for name in others]
+        if any(ratios):
+            cells = (f"{ratio.median:.2f}" if ratio else "" for ratio in ratios)
+            rows.append((KINDS[kind].title, *cells))
+    return rows
+
+
+def _deep_rows(results: Results) -> list[Row]:
+    rows: list[Row] = [("page", "by", "p50 ms", "server µs", "PostgreSQL µs")]
+    for one in results.deep:
+        costs = (f"{one.server_cpu * 1e6:,.0f}", f"{one.postgres_cpu * 1e6:,.0f}")
+        rows.append((f"{one.page:,}", one.way, f"{one.p50 * 1e3:.2f}", *costs))
+    return rows
 
 
 def _target_rows(results: Results) -> list[Row]:

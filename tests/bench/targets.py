@@ -60,7 +60,10 @@ _HAND = "requests/s, fast lane / hand-written"
 _STANDARD = "requests/s, standard lane / hand-written"
 _REST = "server CPU, TenantSession / plain AsyncSession"
 _TWO = ("rows20", "by_id")
-_READS = (*_TWO, "by_variable", "relations", "rows500", "page", "whale_rows20", "whale_by_id")
+_READS = (
+    *(*_TWO, "by_variable", "relations", "rows500", "page", "third_page", "aggregate"),
+    *("whale_rows20", "whale_by_id"),
+)
 
 TARGETS = (
     Target(_FLOOR, "fast", "floor", _server, (*_READS, "mixed", "create"), 1.6, most=True),

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -49,9 +50,12 @@ READS = {
     DOCUMENTS["rows500"]: Read(wrapped("posts"), {"limit": 500}),
     DOCUMENTS["relations"]: Read(wrapped("relations"), {"limit": 20}),
     DOCUMENTS["page"]: Read(wrapped("page"), {"published": True}),
+    DOCUMENTS["aggregate"]: Read(wrapped("counts"), {}),
     DOCUMENTS["by_variable"]: Read(wrapped("post"), {}),
     LITERAL.sub("?", DOCUMENTS["by_id"]): Read(wrapped("post"), {}),
 }
+PAGE = Read(wrapped("third_page"), {"limit": 20})
+BEGINNING = "9999-12-31T00:00:00+00:00|00000000-0000-0000-0000-000000000000"
 MIXED = Read(wrapped("titles"), {"limit": 20})
 REST = Read(wrapped("rest"), {"limit": 20}, b"", b"")
 INSERT = statement("insert_post")
@@ -122,6 +126,9 @@ async def answer(caller: Caller, request: dict[str, Any]) -> bytes:
     found = READS.get(document)
     if found is not None:
         return await read(caller, found, request.get("variables") or {})
+    if document == DOCUMENTS["third_page"]:
+        at, id = (request["variables"]["after"] or BEGINNING).split("|")
+        return await read(caller, PAGE, {"at": datetime.fromisoformat(at), "id": id})
     if document == DOCUMENTS["mixed"]:
         viewer = b'{"data":{"viewer":"%s",' % caller.user.encode()
         return await read(caller, MIXED._replace(before=viewer, after=b"}"), {}, skip=1)

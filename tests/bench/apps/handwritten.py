@@ -9,12 +9,14 @@ orjson.
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -24,7 +26,7 @@ from fastapi import Depends, FastAPI, Header, HTTPException
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
-from sqlalchemy import func, select, text
+from sqlalchemy import DateTime, func, or_, select, text
 from sqlalchemy import insert as insert_rows
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -71,7 +73,7 @@ class PostRow(Row):
     title: Mapped[str]
     content: Mapped[str]
     published: Mapped[bool] = mapped_column(server_default=text("false"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
 class CommentRow(Row):
@@ -184,6 +186,56 @@ class Post:
 
 
 @strawberry.type
+class PageInfo:
+    has_next_page: bool
+    end_cursor: str | None
+
+
+@strawberry.type
+class PostEdge:
+    node: Post
+
+
+@strawberry.type
+class PostPage:
+    edges: list[PostEdge]
+    page_info: PageInfo
+
+
+@strawberry.enum
+class PostColumn(Enum):
+    PUBLISHED = "published"
+
+
+@strawberry.type
+class PostKeys:
+    published: bool
+
+
+@strawberry.type
+class PostGroup:
+    keys: PostKeys
+    count: int
+
+
+@strawberry.type
+class PostsAggregate:
+    @strawberry.field
+    async def count(self, info: Info) -> int:
+        async with info.context.turn:
+            found = await info.context.session.scalar(select(func.count()).select_from(PostRow))
+        return found or 0
+
+    @strawberry.field
+    async def group_by(self, info: Info, columns: list[PostColumn]) -> list[PostGroup]:
+        by = [getattr(PostRow, column.value) for column in columns]
+        wanted = select(*by, func.count()).group_by(*by).order_by(*by)
+        async with info.context.turn:
+            rows = await info.context.session.execute(wanted)
+        return [PostGroup(keys=PostKeys(published=key), count=count) for key, count in rows]
+
+
+@strawberry.type
 class Query:
     @strawberry.field
     async def posts(
@@ -206,6 +258,31 @@ class Query:
         async with info.context.turn:
             row = await info.context.session.get(PostRow, id)
         return Post.of(row) if row else None
+
+    @strawberry.field
+    async def feed(self, info: Info, first: int = 20, after: str | None = None) -> PostPage:
+        length = min(first, 1000)
+        wanted = select(PostRow).order_by(PostRow.created_at.desc(), PostRow.id).limit(length + 1)
+        if after is not None:
+            at, id_ = orjson.loads(base64.b64decode(after))
+            moment = datetime.fromisoformat(at)
+            wanted = wanted.where(
+                PostRow.created_at <= moment,
+                or_(PostRow.created_at < moment, PostRow.id > UUID(id_)),
+            )
+        async with info.context.turn:
+            found = (await info.context.session.scalars(wanted)).all()
+        rows = found[:length]
+        last = [[row.created_at, str(row.id)] for row in rows[-1:]]
+        cursor = base64.b64encode(orjson.dumps(last[0])).decode() if last else None
+        return PostPage(
+            edges=[PostEdge(node=Post.of(row)) for row in rows],
+            page_info=PageInfo(has_next_page=len(found) > length, end_cursor=cursor),
+        )
+
+    @strawberry.field
+    async def posts_aggregate(self) -> PostsAggregate:
+        return PostsAggregate()
 
     @strawberry.field
     async def viewer(self, info: Info) -> str:

@@ -74,6 +74,30 @@ def posts(limit: int = 20, offset: int = 0, published: bool | None = None) -> li
 def post(id: UUID) -> Post | None: ...
 
 
+@fraiseql.query(sql_source="v_post", order_by="-created_at, id", relay=True)
+def feed() -> list[Post]: ...
+
+
+@fraiseql.query(sql_source="v_post", aggregate=["published"])
+def posts_aggregate() -> list[Post]: ...
+
+
+@fraiseql.type(sql_source="v_entry")
+class Entry:
+    id: UUID
+    number: int
+    title: str
+    created_at: datetime
+
+
+@fraiseql.query(sql_source="v_entry", order_by="-created_at, id", relay=True, where=["number"])
+def entries() -> list[Entry]: ...
+
+
+@fraiseql.query(sql_source="v_entry", order_by="-created_at, id")
+def entry_list(limit: int = 20, offset: int = 0) -> list[Entry]: ...
+
+
 @fraiseql.query
 async def viewer(info) -> str:
     return info.context["user_id"]
@@ -106,7 +130,12 @@ def add_posts(posts: list[NewPost]) -> list[Post]: ...
 tenancy = fraiseql.Tenancy(CONFIG)
 app = FastAPI(lifespan=tenancy.lifespan)
 tenancy.install(app)
-schema = fraiseql.build_schema([posts, post, viewer, create_post, add_post, add_posts])
+schema = fraiseql.build_schema(
+    [
+        *(posts, post, feed, posts_aggregate, entries, entry_list, viewer),
+        *(create_post, add_post, add_posts),
+    ]
+)
 app.include_router(fraiseql.GraphQLRouter(schema, tenancy=tenancy), prefix="/graphql")
 
 

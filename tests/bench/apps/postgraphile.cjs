@@ -12,17 +12,22 @@ const { PostGraphileAmberPreset } = require("postgraphile/presets/amber");
 const { makePgService } = require("postgraphile/adaptors/pg");
 const { jsonPgSmartTags, extendSchema, gql } = require("postgraphile/utils");
 const { context } = require("postgraphile/grafast");
+const { PgAggregatesPreset } = require("@graphile/pg-aggregates");
 
 const tags = jsonPgSmartTags({
   version: 1,
   config: {
     class: {
       "app.tb_user": { tags: { name: "user", unique: "id" } },
-      "app.tb_post": { tags: { name: "post", unique: "id" } },
+      "app.tb_post": {
+        tags: { name: "post", unique: "id", behavior: "+connection +query:resource:connection" },
+      },
       "app.tb_comment": { tags: { name: "comment", unique: "id" } },
       "app.v_user": { tags: { behavior: "-*" } },
       "app.v_post": { tags: { behavior: "-*" } },
       "app.v_comment": { tags: { behavior: "-*" } },
+      "app.tb_entry": { tags: { behavior: "-*" } },
+      "app.v_entry": { tags: { behavior: "-*" } },
     },
     constraint: {
       "app.tb_post.tb_post_tenant_id_user_id_fkey": { tags: { fieldName: "author" } },
@@ -54,7 +59,7 @@ function grafastContext({ node }) {
 }
 
 const preset = {
-  extends: [PostGraphileAmberPreset],
+  extends: [PostGraphileAmberPreset, PgAggregatesPreset],
   plugins: [tags, viewer],
   disablePlugins: ["NodePlugin"], // it would take the name `id`
   pgServices: [

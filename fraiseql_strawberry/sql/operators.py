@@ -26,6 +26,7 @@ OPERATORS: dict[str, tuple[str, Looks]] = {
     "overlap": ("{column} && {parameter}", "value"),
     "json_contains": ("{column} @> {parameter}", "json"),
     "json_has_key": ("{column} ? {parameter}", "json"),
+    "json_at": ("{path} IS NOT NULL", "value"),
     "json_eq": ("({column} #> {path}) = {parameter}", "json"),
     "json_ne": ("({column} #> {path}) IS DISTINCT FROM {parameter}", "json"),
     "json_is_null": ("coalesce({column} #> {path}, 'null') = 'null'", "json"),

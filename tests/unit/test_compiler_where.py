@@ -129,6 +129,8 @@ def test_conditions(condition: str, sql: str) -> None:
         ("{tags: {overlap: []}}", 't$1."tags" && $1::text[]'),
         ("{meta: {contains: 1}}", 't$1."meta" @> $1::text::jsonb'),
         ('{meta: {hasKey: "a"}}', 't$1."meta" ? $1::text'),
+        # Nothing is said of the place, which is a parameter all the same.
+        ('{meta: {path: {at: ["a"]}}}', "$1::text[] IS NOT NULL"),
         (
             '{meta: {path: {at: ["a"], gt: 1}}}',
             (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from graphql import GraphQLInputObjectType
-
 from ...sql.catalog import Catalog, ColumnType
-from ...sql.plan import And, Compare, Condition, Exists, Not, Or, Parameter
+from ...sql.plan import And, ColumnRef, Compare, Condition, Exists, Not, Or, Parameter
+from ...sql.scalars import Scalar
 from ...sql.source import Source
 from ..inputs.meaning import (
     Connective,
@@ -30,6 +30,17 @@ from .statement import Slots, refused
 __all__ = ["Conditions"]
 
 _TEXT = ColumnType("text")
+# What is asked where the client says that it is not null.
+_NULLS = {"is_null": "is_not_null", "json_is_null": "json_is_not_null"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A column, or a place inside of its JSON."""
+
+    ref: ColumnRef
+    scalar: Scalar | None
+    path: Parameter | None = None
 
 
 class Conditions:
@@ -134,66 +145,45 @@ class Conditions:
     ) -> list[Condition]:
         scalar = object_.scalar_of(name)
         ref = column_ref(self._catalog, source, name, scalar, f"{object_.name}.{name}")
+        return self._compared(_Compared(ref, scalar), value, type_, at)
+
+    def _compared(
+        self, of: _Compared, value: ArgumentValue, type_: Any, at: str
+    ) -> list[Condition]:
         found: list[Condition] = []
         type_, _ = nullable_type(type_)
-        for field_name, part in self._operators(value, type_, at):
+        for field_name, part in members_of(value, type_, self._values).items():
+            if field_name == "at" and of.path is not None:
+                continue
             self._counted()
-            here = f"{at}.{field_name}"
+            here, field = f"{at}.{field_name}", type_.fields[field_name]
             _refuse_null(part, here)
-            field = type_.fields[field_name]
             operator = cast(Operator, meaning_of(field)).name
-            match operator:
-                case "path":
-                    inner = nullable_type(field.type)[0]
-                    found += self._json_path(object_, source, name, part, inner, here)
-                case "is_null":
-                    null = self._now(part)
-                    found.append(Compare(ref, "is_null" if null else "is_not_null"))
-                case _:
-                    sql, convert, operand_type, array = operand(
-                        operator, ref, scalar, self._settings.max_items
-                    )
-                    slot = self._slots.add(part, convert, here)
-                    found.append(Compare(ref, sql, Parameter(slot, operand_type, array)))
+            if operator == "path":
+                found += self._json_path(of, part, field.type, here)
+            elif operator in _NULLS:
+                sql = operator if self._now(part) else _NULLS[operator]
+                found.append(Compare(of.ref, sql, None, of.path))
+            else:
+                sql, convert, operand_type, array = operand(
+                    operator, of.ref, of.scalar, self._settings.max_items
+                )
+                slot = self._slots.add(part, convert, here)
+                found.append(Compare(of.ref, sql, Parameter(slot, operand_type, array), of.path))
         return found
 
     def _json_path(
-        self,
-        object_: ObjectIndex,
-        source: Source,
-        name: str,
-        value: ArgumentValue,
-        type_: GraphQLInputObjectType,
-        at: str,
+        self, of: _Compared, value: ArgumentValue, type_: Any, at: str
     ) -> list[Condition]:
-        scalar = object_.scalar_of(name)
-        ref = column_ref(self._catalog, source, name, scalar, f"{object_.name}.{name}")
-        members = self._operators(value, type_, at)
-        place = next((part for field, part in members if field == "at"), None)
+        place = members_of(value, nullable_type(type_)[0], self._values).get("at")
         if place is None:
             raise refused(at, 'name the place in it: at: ["key"]')
         _refuse_null(place, f"{at}.at")
         slot = self._slots.add(place, _keys(self._settings.max_items), f"{at}.at")
         path = Parameter(slot, _TEXT, array=True)
-        found: list[Condition] = []
-        for field_name, part in members:
-            if field_name == "at":
-                continue
-            self._counted()
-            here = f"{at}.{field_name}"
-            operator = cast(Operator, meaning_of(type_.fields[field_name])).name
-            if operator == "json_is_null":
-                _refuse_null(part, here)
-                sql = operator if self._now(part) else "json_is_not_null"
-                found.append(Compare(ref, sql, None, path))
-                continue
-            _refuse_null(part, here)
-            sql, convert, operand_type, array = operand(
-                operator, ref, scalar, self._settings.max_items
-            )
-            slot = self._slots.add(part, convert, here)
-            found.append(Compare(ref, sql, Parameter(slot, operand_type, array), path))
-        return found
+        found = self._compared(replace(of, path=path), value, type_, at)
+        # Nothing is said of the place; but a statement takes as many parameters as it names.
+        return found or [Compare(of.ref, "json_at", None, path)]
 
     def _relation(
         self,
@@ -227,11 +217,6 @@ class Conditions:
                 case "every":
                     found.append(Not(Exists(hop, (Not(And(below)),))))
         return found
-
-    def _operators(
-        self, value: ArgumentValue, type_: Any, at: str
-    ) -> list[tuple[str, ArgumentValue]]:
-        return list(members_of(value, type_, self._values).items())
 
     def _now(self, part: ArgumentValue) -> Any:
         """A value that is part of the shape."""

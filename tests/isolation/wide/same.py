@@ -35,11 +35,20 @@ def _same(actual: Any, expected: Any) -> bool:
     return not isinstance(actual, bool) and actual == expected
 
 
-def is_empty(value: Any, type_names: Any) -> bool:
-    """Whether nothing of anybody's is in an answer: no row, no number, no text but `__typename`."""
+def is_empty(value: Any, type_names: Any, *, paged: bool) -> bool:
+    """Whether nothing of anybody's is in an answer: no row, no number, no text but `__typename`.
+
+    Args:
+        value: The answer.
+        type_names: What `__typename` may be.
+        paged: Whether facts of a page are asked for: one behind a cursor of the client's says that
+            there is something in front of it.
+    """
     match value:
         case dict():
-            return all(is_empty(member, type_names) for member in value.values())
+            return all(is_empty(member, type_names, paged=paged) for member in value.values())
+        case True:
+            return paged
         case str():
             return value in type_names
         case _:

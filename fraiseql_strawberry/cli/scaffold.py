@@ -22,6 +22,20 @@ _VARIABLE = re.compile(r""":(?:"(?P<identifier>\w+)"|'(?P<text>\w+)'|(?P<plain>\
 
 _TABLE = "app.tb_note"
 
+# What making a tenant takes: a database, and the settings that the service's role has in it.
+_MIGRATOR_MAY = {
+    "migrator_may": "NOCREATEDB NOCREATEROLE",
+    "migrator_why": "",
+    "with_admin": "",
+}
+_MIGRATOR_MAKES_DATABASES = {
+    "migrator_may": "CREATEDB CREATEROLE",
+    "migrator_why": " It makes tenants' databases, and sets\n"
+    "  -- there what is set for the service's role here; before PostgreSQL 16 CREATEROLE lets it\n"
+    "  -- change other roles as well.",
+    "with_admin": " WITH ADMIN OPTION",
+}
+
 # Without a tenant nothing is found by name where each tenant has a schema. One schema of a path
 # has to be there: SQLAlchemy asks for current_schema() first, and if that is pg_temp, PostgreSQL
 # would create it for a role that may not have it.
@@ -98,6 +112,7 @@ def scaffold(
         "owner": names.owner,
         "migrator": names.migrator,
         "search_path": _SEARCH_PATH[strategy],
+        **(_MIGRATOR_MAKES_DATABASES if strategy == "database" else _MIGRATOR_MAY),
         "multitenancy": _read(f"multitenancy_{strategy}.toml").rstrip("\n"),
         "helper": golden.create_helper(),
         "admin_url": "# admin_url",

@@ -141,7 +141,7 @@ class Deleting:
         async with self._administrator.transaction() as transaction:
             await self._receipts.begin(transaction.driver, record, held, by=by, reason=reason)
 
-    async def _remove(self, record: TenantRecord) -> Mapping[str, int]:
+    async def _remove(self, record: TenantRecord) -> Mapping[str, int | None]:
         left: Sequence[str] = ()
         for _ in range(_ATTEMPTS):
             await self._places.remove(record)

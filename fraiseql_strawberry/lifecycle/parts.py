@@ -123,6 +123,7 @@ class LifecycleParts:
             names=SchemaNames(multitenancy.schema_template, uuids=uuids),
             migrations=self.migrations,
             service=service_role(self.config),
+            owner=self.config.migrations.owner,
             roles=SchemaNames(roles, uuids=uuids) if roles else None,
             shared=multitenancy.shared_schemas,
         )

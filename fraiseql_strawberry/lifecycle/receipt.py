@@ -51,7 +51,7 @@ class Receipt:
         reason: Why, if that was said.
         tables: What it held.
         residue: Where its id was still found afterwards, in tables that are not its own, and how
-            often; empty where nothing was found.
+            often, or None where the administrator may not look; empty where nothing was found.
         started_at: When its deletion began.
         finished_at: When it was done; None while it is not.
     """
@@ -62,7 +62,7 @@ class Receipt:
     deleted_by: str
     reason: str | None
     tables: tuple[DeletedTable, ...]
-    residue: Mapping[str, int] = field(default_factory=dict[str, int])
+    residue: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
     started_at: datetime | None = None
     finished_at: datetime | None = None
 
@@ -104,7 +104,7 @@ class Receipts:
         row = await driver.fetchrow(_QUERIES["unfinished"], tenant_id)
         return None if row is None else _receipt(row)
 
-    async def finish(self, driver: Driver, tenant_id: str, residue: Mapping[str, int]) -> Receipt:
+    async def finish(self, driver: Driver, tenant_id: str, residue: Mapping[str, int | None]) -> Receipt:
         """Write down that all is gone, and what is not."""
         row = await driver.fetchrow(_QUERIES["finish"], tenant_id, json.dumps(dict(residue)))
         assert row is not None

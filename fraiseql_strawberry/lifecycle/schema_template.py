@@ -32,12 +32,16 @@ class SchemaTemplates(Templates):
     Args:
         administrator: Connects to the database of all tenants.
         service: The role that the service connects as, if it is known.
+        owner: The role that owns the schemas, such as app_owner; the administrator by default.
     """
 
-    def __init__(self, administrator: Administrator, service: str | None) -> None:
+    def __init__(
+        self, administrator: Administrator, service: str | None, owner: str | None = None
+    ) -> None:
         super().__init__("schema")
         self._administrator = administrator
         self._service = service
+        self._owner = owner
         self._cannot = False  # said once; a process that starts later tries again
 
     async def build(self, migrations: Migrations, *, unless_there: bool = False) -> Template:
@@ -112,7 +116,7 @@ class SchemaTemplates(Templates):
     ) -> SchemaScript:
         url = self._administrator.url_of()
         async with connection.transaction():
-            await make_schema(connection, name)
+            await make_schema(connection, name, owner=self._owner)
         await migrations.upgrade(MigrationTarget(url, name))
         async with connection.transaction():
             await grant_service(connection, name, self._service)
@@ -130,17 +134,22 @@ class SchemaTemplates(Templates):
         return orphans
 
 
-async def make_schema(driver: Driver, name: str, script: SchemaScript | None = None) -> None:
+async def make_schema(
+    driver: Driver, name: str, script: SchemaScript | None = None, *, owner: str | None = None
+) -> None:
     """Make a schema, in a transaction of the caller's.
 
     Args:
         driver: The connection.
         name: What it is called.
-        script: What it is filled with; nothing by default.
+        script: What it is filled with, and who owns it; nothing by default.
+        owner: Who owns it where there is no script: objects can be handed over only to a role that
+            may make them there.
     """
     await driver.execute(SCHEMA_QUERIES["shard"])
     if script is None:
-        await driver.execute(f"CREATE SCHEMA {quoted(name)}")
+        whose = "" if owner is None else f" AUTHORIZATION {quoted(owner)}"
+        await driver.execute(f"CREATE SCHEMA {quoted(name)}{whose}")
     else:
         await driver.execute(script.under(name))
 

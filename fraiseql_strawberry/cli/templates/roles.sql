@@ -24,15 +24,17 @@ BEGIN
     CREATE ROLE :"role" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOINHERIT;
   END IF;
 
-  -- What migrations connect as. Without BYPASSRLS a backfill under FORCE row-level security
-  -- updates no rows, and says nothing.
+  -- What migrations and work on tenants connect as. Without BYPASSRLS a backfill under FORCE
+  -- row-level security updates no rows, and says nothing.:migrator_why:
   IF to_regrole(:'migrator') IS NULL THEN
-    CREATE ROLE :"migrator" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE BYPASSRLS INHERIT;
+    CREATE ROLE :"migrator" LOGIN NOSUPERUSER :migrator_may: BYPASSRLS INHERIT;
   END IF;
 END
 $$;
 
 GRANT :"owner" TO :"migrator";
+-- A new tenant's first rows are written with the rights of the service, and no more.
+GRANT :"role" TO :"migrator":with_admin:;
 
 -- PUBLIC may otherwise connect, and create temporary tables, which come before real ones.
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;

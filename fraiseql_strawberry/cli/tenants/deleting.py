@@ -45,7 +45,10 @@ def delete(
     else:
         typer.echo(f"receipt {receipt.id}: {receipt.rows:,} rows deleted")
     for place, rows in receipt.residue.items():
-        warn(f"{place} still names the tenant in {rows:,} rows: they are in no table of its own")
+        if rows is None:
+            warn(f"{place} may not be read, so nobody knows whether it still names the tenant")
+        else:
+            warn(f"{place} still names the tenant in {rows:,} rows: they are in no table of its own")
 
 
 def receipts(

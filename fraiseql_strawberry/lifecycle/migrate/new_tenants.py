@@ -36,7 +36,7 @@ async def refresh_template(config: Config) -> bool:
     migrations = AlembicMigrations(config)
     administrator = Administrator.of(config)
     try:
-        templates = SchemaTemplates(administrator, service_role(config))
+        templates = SchemaTemplates(administrator, service_role(config), config.migrations.owner)
         async with administrator.transaction() as transaction:
             current = await templates.current(transaction.driver)
         if current is None or current.revision == await migrations.head():

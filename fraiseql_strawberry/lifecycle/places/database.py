@@ -263,7 +263,7 @@ class DatabasePlaces:
         """The database (see `Places.remains`)."""
         return [f"database {self.database_of(record)}"] if await self.exists(record) else []
 
-    async def residue(self, record: TenantRecord) -> Mapping[str, int]:
+    async def residue(self, record: TenantRecord) -> Mapping[str, int | None]:
         """Rows of the control database that name the tenant (see `Places.residue`)."""
         async with self._administrator.transaction() as transaction:
             found = await named_for(transaction.driver, record.id)

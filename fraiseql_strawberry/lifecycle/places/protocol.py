@@ -140,6 +140,6 @@ class Places(Protocol):
         """What `remove` has not taken away, or what came after it: names of the tenant's own."""
         ...
 
-    async def residue(self, record: TenantRecord) -> Mapping[str, int]:
+    async def residue(self, record: TenantRecord) -> Mapping[str, int | None]:
         """Where else it is named, and in how many rows: nothing that `remove` takes away."""
         ...

@@ -156,7 +156,7 @@ class RowPlaces:
                 if not await is_empty(driver, table, record.id)
             ]
 
-    async def residue(self, record: TenantRecord) -> Mapping[str, int]:
+    async def residue(self, record: TenantRecord) -> Mapping[str, int | None]:
         """Rows in any table with a column that names tenants (see `Places.residue`)."""
         async with self.inside(record) as transaction:
             return await named_for(transaction.driver, record.id)

@@ -37,6 +37,7 @@ class SchemaPlaces:
         names: Names the schema of each tenant.
         migrations: What makes its tables, if anything does.
         service: The role that the service connects as, if it is known.
+        owner: The role that owns the schemas; the administrator by default.
         roles: Names the role of each tenant; None for none.
         shared: Schemas that every tenant may also read.
     """
@@ -51,6 +52,7 @@ class SchemaPlaces:
         names: SchemaNames,
         migrations: Migrations | None,
         service: str | None,
+        owner: str | None = None,
         roles: SchemaNames | None = None,
         shared: Sequence[str] = (),
     ) -> None:
@@ -59,9 +61,10 @@ class SchemaPlaces:
         self._names = names
         self._migrations = migrations
         self._service = service
+        self._owner = owner
         self._roles = roles
         self._shared = shared
-        self.templates = SchemaTemplates(administrator, service)
+        self.templates = SchemaTemplates(administrator, service, owner)
         self.warm = WarmPool()
 
     def placement(self, tenant_id: str) -> Mapping[str, Any]:
@@ -112,7 +115,8 @@ class SchemaPlaces:
         if warm is not None:
             await driver.execute(f"ALTER SCHEMA {quoted(warm)} RENAME TO {quoted(schema)}")
         else:
-            await make_schema(driver, schema, None if template is None else template.script)
+            script = None if template is None else template.script
+            await make_schema(driver, schema, script, owner=self._owner)
         role = "" if self._roles is None else self._roles.of(record.id)
         names = (schema, self._service or "", role, warm or "")
         await driver.execute(SCHEMA_QUERIES["set_names"], *names)
@@ -268,7 +272,7 @@ class SchemaPlaces:
         """The schema (see `Places.remains`)."""
         return [f"schema {self._schema_of(record)}"] if await self.exists(record) else []
 
-    async def residue(self, record: TenantRecord) -> Mapping[str, int]:
+    async def residue(self, record: TenantRecord) -> Mapping[str, int | None]:
         """Rows that name the tenant, outside of all tenants' schemas (see `Places.residue`)."""
         async with self.inside(record) as transaction:
             others = (self._names.pattern, *NOBODYS)

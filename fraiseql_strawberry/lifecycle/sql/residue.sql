@@ -1,7 +1,9 @@
 -- name: named_for_tenants
 -- Columns that say of which tenant a row is, in any table but receipts and those of schemas that
 -- are LIKE $1: other tenants'.
-SELECT format('%I.%I', n.nspname, c.relname) AS table_name, a.attname::text AS column_name
+SELECT format('%I.%I', n.nspname, c.relname) AS table_name, a.attname::text AS column_name,
+       has_schema_privilege(n.oid, 'USAGE')
+         AND has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace

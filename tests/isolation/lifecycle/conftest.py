@@ -7,19 +7,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 
-from example_app.database import Urls
 from fraiseql_strawberry import Tenancy
-from fraiseql_strawberry.config import Config
+from fraiseql_strawberry.cli.scaffold import Names, scaffold
+from fraiseql_strawberry.config import Config, Strategy
 from fraiseql_strawberry.lifecycle import TenantRecord, apply_control_schema
 from tests.isolation.lifecycle.shop import ROW, SCHEMA, write_scripts
 
 ACME = "11111111-1111-4111-8111-111111111111"
 GLOBEX = "22222222-2222-4222-8222-222222222222"
+
+_PASSWORD = "shop"
 
 # Text that COPY must escape, every kind of null, and a tree whose children come before their parents.
 FILL = (
@@ -50,17 +53,27 @@ class Shop:
         strategy: How tenants are kept apart.
         tenancy: Its tenancy, started.
         admin: A superuser's connection to its database.
-        url: The superuser's URL.
+        url: The URL of the administrator, who is no superuser.
+        service: The role that the service connects as.
+        superuser_url: The superuser's URL.
     """
 
     def __init__(
-        self, strategy: str, tenancy: Tenancy, admin: asyncpg.Connection, url: str
+        self,
+        strategy: str,
+        tenancy: Tenancy,
+        admin: asyncpg.Connection,
+        url: str,
+        service: str,
+        superuser_url: str,
     ) -> None:
         self.strategy = strategy
         self.tenancy = tenancy
         self.tenants = tenancy.tenants
         self.admin = admin
         self.url = url
+        self.service = service
+        self.superuser_url = superuser_url
         self.tmp = Path()
 
     async def fill(self, tenant_id: str, rows: int = 10, who: str = "") -> None:
@@ -82,24 +95,25 @@ OpenShop = Callable[..., AbstractAsyncContextManager[Shop]]
 
 @pytest.fixture(scope="session")
 def open_shop(
-    make_database: Any, blog_template: Urls, tmp_path_factory: pytest.TempPathFactory
+    make_database: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> OpenShop:
     """`async with open_shop("schema", warm=2) as shop`: a new one; keys are of [multitenancy]."""
 
     @asynccontextmanager
-    async def open_one(strategy: str, **multitenancy: Any) -> AsyncIterator[Shop]:
+    async def open_one(strategy: Strategy, **multitenancy: Any) -> AsyncIterator[Shop]:
         async with make_database() as database:
             admin = await asyncpg.connect(database.url)
             try:
-                await admin.execute(
-                    f'REVOKE ALL ON DATABASE "{database.name}" FROM PUBLIC;'
-                    f'GRANT CONNECT ON DATABASE "{database.name}" TO app'
-                )
+                names = Names("shop", database.name, f"shop_{strategy}")
+                await _make_roles(admin, strategy, names)
+                url = _url_of(database.url, names.migrator)
                 if strategy == "row":
-                    await admin.execute(ROW)
+                    await _run_as_migrator(url, ROW.replace("{service}", names.role))
+                if strategy != "schema":
+                    path = "shop" if strategy == "row" else "public, fraiseql"
                     await admin.execute(
-                        f'ALTER ROLE app IN DATABASE "{database.name}" '
-                        "SET search_path = shop, pg_temp"
+                        f'ALTER ROLE {names.role} IN DATABASE "{database.name}" '
+                        f"SET search_path = {path}, pg_temp"
                     )
                 scripts = write_scripts(tmp_path_factory.mktemp("migrations"), SCHEMA)
                 settings = {
@@ -109,26 +123,52 @@ def open_shop(
                     **({"migrations": str(scripts)} if strategy != "row" else {}),
                     # Databases of other tests stand on the same server.
                     "database_template": f"shop{database.name[5:17]}_{{id}}",
+                    "routing": {"registry_table": "fraiseql.tenant_databases"},
                     **multitenancy,
                 }
-                app_url = blog_template.renamed(database.name).app_url
+                app_url = _url_of(database.url, names.role)
                 config = Config.from_env(
                     {"DATABASE_URL": app_url, "REGISTRY_DATABASE_URL": app_url}
                 ).override(
-                    database={"admin_url": database.url, "pool_size": 2, "max_overflow": 0},
+                    database={"admin_url": url, "pool_size": 2, "max_overflow": 0},
                     multitenancy=settings,
+                    migrations={"owner": names.owner},
                 )
                 tenancy = Tenancy(config)
                 await apply_control_schema(config, tenancy.tenants.parts.administrator)
                 try:
                     async with tenancy:
-                        yield Shop(strategy, tenancy, admin, database.url)
+                        yield Shop(strategy, tenancy, admin, url, names.role, database.url)
                 finally:
                     await _drop_databases(admin, settings["database_template"], database.name)
             finally:
                 await admin.close()
 
     return open_one
+
+
+async def _make_roles(admin: asyncpg.Connection, strategy: Strategy, names: Names) -> None:
+    """The roles that `init` writes: nothing that a tenant's life needs is a superuser's to do."""
+    async with admin.transaction():
+        # Roles are the server's, and other workers make them as well.
+        await admin.execute("SELECT pg_advisory_xact_lock(7467)")
+        script = scaffold(strategy, names)["roles.sql"]
+        await admin.execute(script.replace("BEGIN;", "", 1).replace("COMMIT;", ""))
+        for role in (names.role, names.migrator):
+            await admin.execute(f"ALTER ROLE {role} PASSWORD '{_PASSWORD}'")
+
+
+def _url_of(superuser_url: str, role: str) -> str:
+    parts = urlsplit(superuser_url)
+    return parts._replace(netloc=f"{role}:{_PASSWORD}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+async def _run_as_migrator(url: str, script: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(script)
+    finally:
+        await connection.close()
 
 
 async def _drop_databases(admin: asyncpg.Connection, template: str, control: str) -> None:

@@ -275,7 +275,7 @@ CIRCLE = {
           id int, team int, PRIMARY KEY (tenant_id, id),
           FOREIGN KEY (tenant_id, team) REFERENCES shop.team {deferrable});
         ALTER TABLE shop.team ADD FOREIGN KEY (tenant_id, lead) REFERENCES shop.person {deferrable};
-        GRANT SELECT, INSERT, UPDATE, DELETE ON shop.team, shop.person TO app;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON shop.team, shop.person TO {service};
     """,
     "schema": """
         CREATE TABLE team (id int PRIMARY KEY, lead int);
@@ -286,7 +286,9 @@ CIRCLE = {
 
 
 async def _circular(shop: Shop, deferrable: str = "DEFERRABLE") -> None:
-    definition = CIRCLE["row" if shop.strategy == "row" else "schema"].format(deferrable=deferrable)
+    definition = CIRCLE["row" if shop.strategy == "row" else "schema"].format(
+        deferrable=deferrable, service=shop.service
+    )
     if shop.strategy == "row":
         await shop.admin.execute(definition)
     else:

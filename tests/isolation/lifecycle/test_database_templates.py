@@ -33,14 +33,14 @@ async def test_who_may_connect_and_how_is_as_in_the_control_database(shop: Shop)
     """CREATE DATABASE copies neither, and lets PUBLIC in."""
     control = await shop.admin.fetchval("SELECT current_database()")
     for setting in ("search_path = public, pg_temp", "statement_timeout = '7s'"):
-        await shop.admin.execute(f'ALTER ROLE app IN DATABASE "{control}" SET {setting}')
+        await shop.admin.execute(f'ALTER ROLE {shop.service} IN DATABASE "{control}" SET {setting}')
     await shop.admin.execute(f"ALTER DATABASE \"{control}\" SET work_mem = '5MB'")
     cold = await shop.tenants.create("Acme", id=ACME)
     await shop.tenants.renew_template(warm=1)
     warm = await shop.tenants.create("Globex", id=GLOBEX)
     for record in (cold, warm):
         name = record.placement["database"]
-        assert {tuple(row) for row in await shop.admin.fetch(GRANTED, name)} == {("app", "CONNECT")}
+        assert {tuple(row) for row in await shop.admin.fetch(GRANTED, name)} == {(shop.service, "CONNECT")}
         assert await shop.admin.fetch(SETTINGS, name) == await shop.admin.fetch(SETTINGS, control)
         assert await shop.count(record.id) == 0
 
@@ -48,7 +48,7 @@ async def test_who_may_connect_and_how_is_as_in_the_control_database(shop: Shop)
 async def test_nobody_connects_to_what_tenants_are_copied_from(shop: Shop) -> None:
     template = (await shop.tenants.renew_template()).template
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="not currently accepting"):
-        await asyncpg.connect(urlsplit(shop.url)._replace(path=f"/{template}").geturl())
+        await asyncpg.connect(urlsplit(shop.superuser_url)._replace(path=f"/{template}").geturl())
     await shop.tenants.create("Acme", id=ACME)
     again = await shop.tenants.renew_template()
     assert again.removed == [template]

@@ -47,7 +47,7 @@ def table_of(shop: Shop) -> str:
 async def test_sees_the_rows_of_all(shop: Shop) -> None:
     async with shop.tenancy.all_tenants(reason="invoice run") as session:
         count = await session.scalar(text(f"SELECT count(*) FROM {table_of(shop)}"))
-        assert await session.scalar(text("SELECT current_user::text")) != "app"
+        assert await session.scalar(text("SELECT current_user::text")) != shop.service
     assert count == (6 if shop.strategy == "row" else 2)
     use = (await shop.admin.fetch(USES))[-1]
     assert (use["reason"], use["writes"], use["outcome"]) == ("invoice run", False, "done")

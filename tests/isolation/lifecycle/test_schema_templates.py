@@ -45,13 +45,14 @@ async def test_a_copy_is_what_the_migrations_make(open_shop: OpenShop) -> None:
         target = MigrationTarget(shop.tenants.parts.administrator.url_of(), "migrated")
         await SqlScripts(scripts_of(shop)).upgrade(target)
         await shop.admin.execute(
-            "GRANT USAGE ON SCHEMA migrated TO app;"
+            f"GRANT USAGE ON SCHEMA migrated TO {shop.service};"
             "GRANT SELECT, INSERT, UPDATE, DELETE ON migrated.customer, migrated.invoice,"
-            " migrated.folder, migrated.setting, migrated.v_customer TO app;"
-            "GRANT USAGE, SELECT ON SEQUENCE migrated.invoice_number_seq TO app;"
+            f" migrated.folder, migrated.setting, migrated.v_customer TO {shop.service};"
+            f"GRANT USAGE, SELECT ON SEQUENCE migrated.invoice_number_seq TO {shop.service};"
             "ALTER DEFAULT PRIVILEGES IN SCHEMA migrated"
-            " GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO app;"
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA migrated GRANT USAGE, SELECT ON SEQUENCES TO app"
+            f" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {shop.service};"
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA migrated"
+            f" GRANT USAGE, SELECT ON SEQUENCES TO {shop.service}"
         )
         await alike(shop, copied.placement["schema"], "migrated")
         # Rows that migrations write, the revision among them, are copied too.

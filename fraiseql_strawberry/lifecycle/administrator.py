@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -140,9 +140,10 @@ class Administrator:
 
         Raises:
             ServiceUnavailable: When the database cannot be reached.
+            SetupError: When the administrator may not do what is done.
         """
         engine = self.engine if database is None else self._engine(database)
-        with translated():
+        with translated(), self._explained():
             async with engine.connect() as sql:
                 if snapshot:
                     await sql.execution_options(isolation_level="REPEATABLE READ")
@@ -168,8 +169,9 @@ class Administrator:
 
         Raises:
             ServiceUnavailable: When the database cannot be reached.
+            SetupError: When the administrator may not do what is done.
         """
-        with translated():
+        with translated(), self._explained():
             connection = await asyncpg.connect(
                 self.url_of(database).reveal(),
                 timeout=_CONNECT_SECONDS,
@@ -180,6 +182,19 @@ class Administrator:
                 yield connection
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        """Say of whom PostgreSQL speaks, and what would mend it."""
+        try:
+            yield
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise SetupError(
+                f"PostgreSQL refused [database] admin_url, the role {self._url.username}: "
+                f"{error.args[0]}. "
+                "The roles.sql that `fraiseql-strawberry init` writes for your strategy says what "
+                "it must be allowed"
+            ) from error
 
     async def close(self) -> None:
         """Close every connection."""

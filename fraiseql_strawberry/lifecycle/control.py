@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncpg
 from sqlalchemy import make_url
 
 from ..config import Config
+from ..errors import ConfigError
 from ..registry import ANNOUNCE_CHANGES
 from .administrator import Administrator, Driver
 from .queries import read_sql
@@ -51,7 +53,14 @@ async def _prepare_registry(config: Config, driver: Driver) -> None:
     url = routing.registry_url or config.database.url
     reader = "" if url is None else make_url(url.reveal()).username or ""
     await driver.execute(_REGISTRY, routing.registry_table, reader)
-    await driver.execute(read_sql("control_registry"))
+    try:
+        await driver.execute(read_sql("control_registry"))
+    except asyncpg.InvalidSchemaNameError as error:
+        raise ConfigError(
+            f"[multitenancy.routing] registry_table = {routing.registry_table!r}: there is no "
+            "schema on the administrator's search_path that it may make it in",
+            hint='Write the schema as well: "fraiseql.tenant_databases"',
+        ) from error
 
 
 def service_role(config: Config) -> str | None:

@@ -104,7 +104,9 @@ class Receipts:
         row = await driver.fetchrow(_QUERIES["unfinished"], tenant_id)
         return None if row is None else _receipt(row)
 
-    async def finish(self, driver: Driver, tenant_id: str, residue: Mapping[str, int | None]) -> Receipt:
+    async def finish(
+        self, driver: Driver, tenant_id: str, residue: Mapping[str, int | None]
+    ) -> Receipt:
         """Write down that all is gone, and what is not."""
         row = await driver.fetchrow(_QUERIES["finish"], tenant_id, json.dumps(dict(residue)))
         assert row is not None

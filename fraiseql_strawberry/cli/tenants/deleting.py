@@ -48,7 +48,9 @@ def delete(
         if rows is None:
             warn(f"{place} may not be read, so nobody knows whether it still names the tenant")
         else:
-            warn(f"{place} still names the tenant in {rows:,} rows: they are in no table of its own")
+            warn(
+                f"{place} still names the tenant in {rows:,} rows: they are in no table of its own"
+            )
 
 
 def receipts(

@@ -59,6 +59,12 @@ BEGIN
     EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', tenant);
   END IF;
   EXECUTE format('GRANT %I TO %I', tenant, service);
+  -- Who makes a role may not take it from PostgreSQL 16 on; its first rows are written with it.
+  IF NOT pg_has_role(current_user, quote_ident(tenant)::regrole, CASE
+    WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)
+  THEN
+    EXECUTE format('GRANT %I TO %I', tenant, current_user);
+  END IF;
   FOR granted IN
     SELECT format('SCHEMA %s', n.oid::regnamespace) AS object, a.privilege_type AS may
     FROM pg_namespace AS n, aclexplode(n.nspacl) AS a

@@ -22,6 +22,9 @@ from tests.isolation.lifecycle.shop import ROW, SCHEMA, write_scripts
 ACME = "11111111-1111-4111-8111-111111111111"
 GLOBEX = "22222222-2222-4222-8222-222222222222"
 
+# As `init` writes it: there is no other schema in which the administrator may make a table.
+ROUTING = {"registry_table": "fraiseql.tenant_databases"}
+
 _PASSWORD = "shop"
 
 # Text that COPY must escape, every kind of null, and a tree whose children come before their parents.
@@ -94,9 +97,7 @@ OpenShop = Callable[..., AbstractAsyncContextManager[Shop]]
 
 
 @pytest.fixture(scope="session")
-def open_shop(
-    make_database: Any, tmp_path_factory: pytest.TempPathFactory
-) -> OpenShop:
+def open_shop(make_database: Any, tmp_path_factory: pytest.TempPathFactory) -> OpenShop:
     """`async with open_shop("schema", warm=2) as shop`: a new one; keys are of [multitenancy]."""
 
     @asynccontextmanager
@@ -105,7 +106,7 @@ def open_shop(
             admin = await asyncpg.connect(database.url)
             try:
                 names = Names("shop", database.name, f"shop_{strategy}")
-                await _make_roles(admin, strategy, names)
+                await make_roles(admin, strategy, names)
                 url = _url_of(database.url, names.migrator)
                 if strategy == "row":
                     await _run_as_migrator(url, ROW.replace("{service}", names.role))
@@ -123,7 +124,7 @@ def open_shop(
                     **({"migrations": str(scripts)} if strategy != "row" else {}),
                     # Databases of other tests stand on the same server.
                     "database_template": f"shop{database.name[5:17]}_{{id}}",
-                    "routing": {"registry_table": "fraiseql.tenant_databases"},
+                    "routing": ROUTING,
                     **multitenancy,
                 }
                 app_url = _url_of(database.url, names.role)
@@ -147,7 +148,7 @@ def open_shop(
     return open_one
 
 
-async def _make_roles(admin: asyncpg.Connection, strategy: Strategy, names: Names) -> None:
+async def make_roles(admin: asyncpg.Connection, strategy: Strategy, names: Names) -> None:
     """The roles that `init` writes: nothing that a tenant's life needs is a superuser's to do."""
     async with admin.transaction():
         # Roles are the server's, and other workers make them as well.

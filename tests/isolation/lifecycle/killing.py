@@ -40,7 +40,9 @@ async def work(order: dict[str, Any]) -> None:
     """Do what the order says."""
     urls = dict.fromkeys(("DATABASE_URL", "REGISTRY_DATABASE_URL"), order["url"])
     config = Config.from_env({**urls, "JWT_SECRET": "x" * 40}).override(
-        database={"admin_url": order["admin_url"]}, multitenancy=order["multitenancy"]
+        database={"admin_url": order["admin_url"]},
+        multitenancy=order["multitenancy"],
+        migrations={"owner": order["owner"]},
     )
     tenancy = Tenancy(config)
     tenants, tenant_id = tenancy.tenants, order["tenant"]

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 
+from fraiseql_strawberry.cli.scaffold import Names
 from fraiseql_strawberry.embedded import EmbeddedPostgres
-from tests.isolation.lifecycle.conftest import Shop
+from tests.isolation.lifecycle.conftest import Shop, make_roles
 
 __all__ = ["Second", "second_server"]
 
@@ -51,13 +52,7 @@ async def second_server(shop: Shop) -> AsyncIterator[Second]:
     try:
         url = server.admin_url()
         connection = await asyncpg.connect(url)
-        service = shop.tenancy.config.require_database_url().reveal()
-        for given, attributes in ((shop.url, "SUPERUSER"), (service, "NOINHERIT")):
-            parts = urlsplit(given)
-            role, password = parts.username, unquote(parts.password or "")
-            if role != urlsplit(url).username:
-                await connection.execute(f'CREATE ROLE "{role}" LOGIN {attributes}')
-            await connection.execute(f"ALTER ROLE \"{role}\" PASSWORD '{password}'")
+        await make_roles(connection, shop.strategy, Names("shop", "postgres", shop.service))
         first = urlsplit(shop.url)
         port = urlsplit(url).port
         yield Second(f"127.0.0.1:{port}", f"{first.hostname}:{first.port or 5432}", connection)

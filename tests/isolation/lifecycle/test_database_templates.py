@@ -40,7 +40,9 @@ async def test_who_may_connect_and_how_is_as_in_the_control_database(shop: Shop)
     warm = await shop.tenants.create("Globex", id=GLOBEX)
     for record in (cold, warm):
         name = record.placement["database"]
-        assert {tuple(row) for row in await shop.admin.fetch(GRANTED, name)} == {(shop.service, "CONNECT")}
+        assert {tuple(row) for row in await shop.admin.fetch(GRANTED, name)} == {
+            (shop.service, "CONNECT")
+        }
         assert await shop.admin.fetch(SETTINGS, name) == await shop.admin.fetch(SETTINGS, control)
         assert await shop.count(record.id) == 0
 

@@ -31,7 +31,10 @@ async def shop(request: pytest.FixtureRequest, open_shop: OpenShop) -> AsyncIter
             await opened.fill(tenant_id, rows=rows)
         await opened.tenants.suspend(INITECH)
         await opened.admin.execute(
-            "CREATE TABLE public.prices (about jsonb); INSERT INTO public.prices VALUES (NULL), (NULL)"
+            "CREATE TABLE public.prices (about jsonb); INSERT INTO public.prices"
+            " VALUES (NULL), (NULL);"
+            f"GRANT USAGE ON SCHEMA public TO {opened.service}_migrator;"
+            f"GRANT SELECT, UPDATE ON public.prices TO {opened.service}_migrator"
         )
         yield opened
 

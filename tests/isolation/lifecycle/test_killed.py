@@ -39,11 +39,13 @@ class Killing:
         self._order = {
             "url": config.require_database_url().reveal(),
             "admin_url": shop.url,
+            "owner": config.migrations.owner,
             "multitenancy": {
                 "strategy": multitenancy.strategy,
                 "id_type": "uuid",
                 "tenants_table": "fraiseql.tenants",
                 "database_template": multitenancy.database_template,
+                "routing": {"registry_table": multitenancy.routing.registry_table},
                 **({"migrations": multitenancy.migrations} if multitenancy.migrations else {}),
             },
         }

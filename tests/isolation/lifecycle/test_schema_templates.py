@@ -9,9 +9,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from fraiseql_strawberry.errors import SetupError, TenantConflict
-from fraiseql_strawberry.lifecycle import dump, schema_template
+from fraiseql_strawberry.lifecycle import TenantRecord, dump, schema_template
 from fraiseql_strawberry.lifecycle.fingerprint import fingerprint
 from fraiseql_strawberry.lifecycle.migrations import MigrationTarget, SqlScripts
 from fraiseql_strawberry.lifecycle.places import SchemaPlaces
@@ -41,7 +42,7 @@ async def alike(shop: Shop, one: str, other: str) -> None:
 async def test_a_copy_is_what_the_migrations_make(open_shop: OpenShop) -> None:
     async with open_shop("schema") as shop:
         copied = await shop.tenants.create("Acme", id=ACME)
-        await shop.admin.execute("CREATE SCHEMA migrated")
+        await shop.admin.execute(f"CREATE SCHEMA migrated AUTHORIZATION {shop.service}_owner")
         target = MigrationTarget(shop.tenants.parts.administrator.url_of(), "migrated")
         await SqlScripts(scripts_of(shop)).upgrade(target)
         await shop.admin.execute(
@@ -49,9 +50,9 @@ async def test_a_copy_is_what_the_migrations_make(open_shop: OpenShop) -> None:
             "GRANT SELECT, INSERT, UPDATE, DELETE ON migrated.customer, migrated.invoice,"
             f" migrated.folder, migrated.setting, migrated.v_customer TO {shop.service};"
             f"GRANT USAGE, SELECT ON SEQUENCE migrated.invoice_number_seq TO {shop.service};"
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA migrated"
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {shop.service}_migrator IN SCHEMA migrated"
             f" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {shop.service};"
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA migrated"
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {shop.service}_migrator IN SCHEMA migrated"
             f" GRANT USAGE, SELECT ON SEQUENCES TO {shop.service}"
         )
         await alike(shop, copied.placement["schema"], "migrated")
@@ -155,7 +156,7 @@ async def test_what_a_killed_build_left_does_not_stand_in_the_way(open_shop: Ope
     """A whole schema that nobody finished: pg_dump would wait for a drop that is not committed."""
     async with open_shop("schema") as shop:
         orphan = f"fraiseql_template_{'0' * 10}"
-        await shop.admin.execute(f"CREATE SCHEMA {orphan}")
+        await shop.admin.execute(f"CREATE SCHEMA {orphan} AUTHORIZATION {shop.service}_owner")
         target = MigrationTarget(shop.tenants.parts.administrator.url_of(), orphan)
         await SqlScripts(scripts_of(shop)).upgrade(target)
         async with asyncio.timeout(30):
@@ -184,7 +185,9 @@ async def test_the_template_is_swapped_and_never_changed(open_shop: OpenShop) ->
 
 async def test_what_an_unfinished_build_left_is_removed(open_shop: OpenShop) -> None:
     async with open_shop("schema") as shop:
-        await shop.admin.execute("CREATE SCHEMA fraiseql_template_orphan")
+        await shop.admin.execute(
+            f"CREATE SCHEMA fraiseql_template_orphan AUTHORIZATION {shop.service}_owner"
+        )
         await shop.tenants.create("Acme", id=ACME)
         assert "fraiseql_template_orphan" not in await schemas(shop)
 
@@ -219,7 +222,19 @@ async def test_what_is_not_the_tenants_does_not_go_with_it(open_shop: OpenShop) 
 
 async def test_a_role_of_its_own_has_what_the_service_had(open_shop: OpenShop) -> None:
     async with open_shop("schema", role_template="shop_{id}") as shop:
-        await shop.tenants.create("Acme", id=ACME)
+
+        async def first_rows(session: Any, tenant: TenantRecord) -> None:
+            seen.append(await session.scalar(text("SELECT current_user::text")))
+
+        seen: list[str] = []
+        with pytest.raises(SetupError, match=r"_migrator: permission denied .*roles\.sql"):
+            await shop.tenants.create("Acme", id=ACME, seed=first_rows)
+        await shop.admin.execute(f"ALTER ROLE {shop.service}_migrator CREATEROLE")
+        await shop.admin.execute(
+            f"GRANT {shop.service} TO {shop.service}_migrator WITH ADMIN OPTION"
+        )
+        await shop.tenants.create("Acme", id=ACME, seed=first_rows)
+        assert seen == [f"shop_{ACME.replace('-', '')}"]
         await shop.tenants.create("Globex", id=GLOBEX)
         await shop.fill(ACME, rows=2)
         assert await shop.count(ACME) == 2
@@ -234,7 +249,7 @@ async def test_a_role_of_its_own_has_what_the_service_had(open_shop: OpenShop) -
         for tenant_id in (ACME, GLOBEX):
             deletion = await shop.tenants.deletion(tenant_id)
             await shop.tenants.delete(tenant_id, deletion.token)
-        roles = await shop.admin.fetch("SELECT rolname FROM pg_roles WHERE rolname LIKE 'shop\\_%'")
+        roles = await shop.admin.fetch("SELECT FROM pg_roles WHERE rolname ~ '^shop_[0-9a-f]{32}$'")
         assert roles == []
 
 

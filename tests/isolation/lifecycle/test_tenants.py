@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from fraiseql_strawberry.errors import (
     ArchiveError,
     BadUserInput,
+    ConfigError,
     ConfirmationRefused,
     SetupError,
     TenantConflict,
@@ -471,3 +472,11 @@ async def test_the_service_cannot_touch_the_control_schema(shop: Shop, acme: Ten
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await service.execute(statement)
     await service.close()
+
+
+async def test_a_registry_without_a_schema_to_be_in_is_explained(open_shop: OpenShop) -> None:
+    with pytest.raises(
+        ConfigError, match=r'Write the schema as well: "fraiseql\.tenant_databases"'
+    ):
+        async with open_shop("database", routing={"registry_table": "tenant_databases"}):
+            pass

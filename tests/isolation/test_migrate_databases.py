@@ -16,6 +16,7 @@ from fraiseql_strawberry.lifecycle.migrate.drift import find_drift
 from fraiseql_strawberry.lifecycle.migrate.fleet import open_fleet
 from fraiseql_strawberry.lifecycle.migrate.places import Selection
 from fraiseql_strawberry.lifecycle.migrate.status import fleet_status
+from fraiseql_strawberry.registry import ANNOUNCE_CHANGES
 from tests.isolation.fleet.project import FIRST, Project
 
 TENANTS = ["a", "b", "c", "d"]
@@ -120,11 +121,57 @@ async def test_services_hear_of_it_where_they_listen(project: Project) -> None:
     listener = await asyncpg.connect(project.urls.app_url)
     await listener.add_listener("fraiseql_tenants", lambda *said: heard.append(said[-1]))
     project.revision("r2", ADD)
-    listened = project.config.multitenancy.routing.registry_url
-    await project.runner(listened=listened).run()
+    await project.migrate()
     await listener.fetch("SELECT 1")
     await listener.close()
     assert sorted(heard) == TENANTS
+
+
+async def test_services_hear_of_it_in_a_registry_of_its_own(
+    project: Project, databases: dict[str, Urls], tmp_path: Path
+) -> None:
+    registry = databases["a"]
+    await execute(registry.admin_url, REGISTRY)
+    for tenant, urls in databases.items():
+        insert = f"INSERT INTO fraiseql.databases VALUES ('{tenant}', '{urls.app_url}')"
+        await execute(registry.admin_url, insert)
+    toml = project.folder / "fraiseql.toml"
+    toml.write_text(
+        project.toml().replace(
+            f'registry_url = "{project.urls.app_url}"', f'registry_url = "{registry.app_url}"'
+        )
+    )
+    heard: list[str] = []
+    listener = await asyncpg.connect(registry.app_url)
+    await listener.add_listener("fraiseql_tenants", lambda *said: heard.append(said[-1]))
+    project.revision("r2", ADD)
+    await project.migrate()
+    await listener.fetch("SELECT 1")
+    await listener.close()
+    assert sorted(heard) == TENANTS
+
+
+async def test_services_behind_a_pooler_are_told_with_the_rights_of_the_migrator(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The service's own role, which the registry's URL names, may only read the counter."""
+    admin = await asyncpg.connect(project.urls.admin_url)
+    await admin.execute(ANNOUNCE_CHANGES)
+    await admin.execute("GRANT SELECT ON fraiseql.registry_generation TO app")
+    await admin.execute("GRANT SELECT, UPDATE ON fraiseql.registry_generation TO app_migrator")
+    counter = "SELECT generation FROM fraiseql.registry_generation"
+    project.revision("r2", ADD)
+    await project.migrate()
+    told = await admin.fetchval(counter)
+    assert told > 0
+    assert not caplog.records
+    # What was migrated is migrated, also where nobody can be told.
+    await admin.execute("REVOKE UPDATE ON fraiseql.registry_generation FROM app_migrator")
+    project.revision("r3", ADD.replace("summary", "ending"))
+    assert len((await project.migrate()).migrated) == len(TENANTS)
+    assert "the migrator may not UPDATE fraiseql.registry_generation" in caplog.text
+    assert await admin.fetchval(counter) == told
+    await admin.close()
 
 
 async def test_a_database_that_differs(project: Project, databases: dict[str, Urls]) -> None:

@@ -121,7 +121,6 @@ async def _run(
     yes: bool,
     quiet: bool,
 ) -> Report:
-    by_database = config.multitenancy.strategy == "database"
     progress = RunProgress(quiet=quiet)
     runner = Runner(
         open_fleet(config),
@@ -130,7 +129,6 @@ async def _run(
         watcher=progress,
         gate=gate(check, yes=yes, progress=progress) if options.canary is not None else None,
         prepare=lambda: refresh_template(config),
-        listened=config.multitenancy.routing.registry_url if by_database else None,
     )
     task = asyncio.current_task()
     assert task is not None

@@ -50,6 +50,19 @@ class DatabaseFleet:
         """Another database has the ledger (see `Fleet.in_control`)."""
         return False
 
+    @property
+    def listened(self) -> SecretUrl | None:
+        """The registry's; the service's own role may only read it (see `Fleet.listened`)."""
+        there = make_url(self._registry.reveal())
+        url = self._migrator.set(
+            drivername="postgresql", host=there.host, port=there.port, database=there.database
+        )
+        if url == self._migrator.set(drivername="postgresql"):
+            return None
+        if (sslmode := there.query.get("sslmode")) is not None:
+            url = url.update_query_dict({"sslmode": sslmode})
+        return SecretUrl(url.render_as_string(hide_password=False))
+
     async def places(self, control: Driver, selection: Selection) -> list[Place]:
         """One for each row of the registry (see `Fleet.places`)."""
         chosen = await self._tagged(control, selection)

@@ -53,6 +53,11 @@ class Fleet(Protocol):
         """Whether the places are in the control database, so that one transaction reaches both."""
         ...
 
+    @property
+    def listened(self) -> SecretUrl | None:
+        """The migrator's URL of the database in which services listen; None: the control one."""
+        ...
+
 
 def open_fleet(config: Config) -> Fleet:
     """The fleet that a configuration describes; nothing is connected to yet.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...config import Config
+from ...config.secret import SecretUrl
 from ...errors import SetupError
 from ...sql.golden import CONTROL_SCHEMA
 from .connecting import Driver
@@ -26,6 +27,11 @@ class RowFleet:
     def in_control(self) -> bool:
         """The tables stand beside the ledger (see `Fleet.in_control`)."""
         return True
+
+    @property
+    def listened(self) -> SecretUrl | None:
+        """Services listen beside the ledger (see `Fleet.listened`)."""
+        return None
 
     async def places(self, control: Driver, selection: Selection) -> list[Place]:
         """The one place (see `Fleet.places`)."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal, Protocol
 
-from ...config.secret import SecretUrl
 from ...errors import SetupError
 from .connecting import Driver, open_driver, refuse_pooler
 from .fleet import Fleet
@@ -81,8 +80,6 @@ class Runner:
         watcher: Is told of every place.
         gate: Asked after the canary wave.
         prepare: Called before any tenant is migrated: brings the template of new ones to head.
-        listened: The database in which services listen for changes, where it is another one than
-            the control database.
     """
 
     def __init__(
@@ -94,7 +91,6 @@ class Runner:
         watcher: Watcher | None = None,
         gate: Gate | None = None,
         prepare: Callable[[], Awaitable[object]] | None = None,
-        listened: SecretUrl | None = None,
     ) -> None:
         self._fleet = fleet
         self._scripts = scripts
@@ -102,7 +98,6 @@ class Runner:
         self._watcher = watcher
         self._gate = gate
         self._prepare = prepare
-        self._listened = listened
         self._stopped: str | None = None
         self._report = Report(target=())
 
@@ -135,7 +130,7 @@ class Runner:
             scribe = Scribe(
                 Ledger(notes, ledger.run),
                 notes,
-                listened=self._listened,
+                listened=self._fleet.listened,
                 everybody=self._fleet.rules.strategy == "row",
             )
             functions = self._fleet.in_control and await install_functions(control)
@@ -164,7 +159,7 @@ class Runner:
         unfinished = await Ledger.resume(control)
         if unfinished is not None:
             # It may have been killed after a commit and before its NOTIFY.
-            await announce(control, [""], listened=self._listened)
+            await announce(control, [""], listened=self._fleet.listened)
         if options.resume:
             if unfinished is None:
                 raise SetupError("--resume: the last run came to its end, so nothing is left of it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...config import Config
+from ...config.secret import SecretUrl
 from ...errors import SetupError
 from ...isolation import SchemaNames
 from .connecting import Driver
@@ -37,6 +38,11 @@ class SchemaFleet:
     def in_control(self) -> bool:
         """The schemas stand beside the ledger (see `Fleet.in_control`)."""
         return True
+
+    @property
+    def listened(self) -> SecretUrl | None:
+        """Services listen beside the ledger (see `Fleet.listened`)."""
+        return None
 
     async def places(self, control: Driver, selection: Selection) -> list[Place]:
         """One for each tenant that has a schema (see `Fleet.places`)."""

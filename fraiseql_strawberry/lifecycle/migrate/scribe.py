@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import TracebackType
 from typing import Self
+
+import asyncpg
 
 from ...config.secret import SecretUrl
 from .connecting import Driver, open_driver
@@ -14,6 +17,8 @@ from .texts import LEDGER_QUERIES
 __all__ = ["Scribe", "announce"]
 
 _PAUSE_SECONDS = 0.1
+
+_log = logging.getLogger("fraiseql_strawberry")
 
 
 class Scribe:
@@ -136,4 +141,11 @@ async def _announce(driver: Driver, tenants: list[str]) -> None:
     await driver.execute(LEDGER_QUERIES["notify"], tenants)
     # For services behind a pooler that delivers no notification: they ask for a counter.
     if await driver.fetchval(LEDGER_QUERIES["counter"]):
-        await driver.execute(LEDGER_QUERIES["count"])
+        try:
+            await driver.execute(LEDGER_QUERIES["count"])
+        except asyncpg.InsufficientPrivilegeError:
+            # What was migrated is migrated, whether they are told or not.
+            _log.warning(
+                "services that are told nothing by NOTIFY find out by themselves that tables "
+                "changed, since the migrator may not UPDATE fraiseql.registry_generation"
+            )
